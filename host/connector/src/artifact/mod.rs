@@ -1,0 +1,5 @@
+//! Where logs, quarantine and other files of runs are kept.
+
+mod folder;
+
+pub use folder::FolderArtifacts;

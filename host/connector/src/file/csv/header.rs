@@ -1,0 +1,63 @@
+//! Which field of a record is which column.
+
+use tidegate_core::schema::Column;
+
+use super::tokens::{Layout, Tokens};
+use crate::file::config::CheckedFiles;
+use crate::file::error::{FileError, Result};
+
+/// The layout of a file whose header is a block of one record.
+pub(super) fn read(config: &CheckedFiles, columns: &[Column], path: &str, header: &[u8]) -> Result<Layout> {
+    let text = simdutf8::basic::from_utf8(header).map_err(|_| FileError::BadEncoding {
+        path: path.to_owned(),
+        line: 1,
+        detail: " in the header",
+    })?;
+    let names = names(config, text);
+    let mut slots = vec![None; names.len()];
+    for (slot, column) in columns.iter().enumerate() {
+        let mut found = names.iter().enumerate().filter(|(_, name)| **name == column.name);
+        let Some((field, _)) = found.next() else {
+            return Err(FileError::ColumnMissing {
+                path: path.to_owned(),
+                column: column.name.clone(),
+                found: names,
+            });
+        };
+        if found.next().is_some() {
+            return Err(FileError::ColumnTwice {
+                path: path.to_owned(),
+                column: column.name.clone(),
+            });
+        }
+        slots[field] = Some(slot);
+    }
+    Ok(layout(config, slots, columns.len()))
+}
+
+/// The layout of a file without a header: its fields are the columns, in order.
+pub(super) fn by_position(config: &CheckedFiles, columns: &[Column]) -> Layout {
+    layout(config, (0..columns.len()).map(Some).collect(), columns.len())
+}
+
+fn names(config: &CheckedFiles, text: &str) -> Vec<String> {
+    // A layout that wants no field finds every record ragged, and says how many fields it has.
+    let width = Tokens::new(text, &layout(config, Vec::new(), 0), 1)
+        .ragged
+        .first()
+        .map_or(0, |record| record.fields);
+    let all = layout(config, (0..width).map(Some).collect(), width);
+    let tokens = Tokens::new(text, &all, 1);
+    (0..width)
+        .map(|slot| tokens.cell(text, 0, slot).to_owned())
+        .collect()
+}
+
+fn layout(config: &CheckedFiles, slots: Vec<Option<usize>>, columns: usize) -> Layout {
+    Layout {
+        delimiter: config.delimiter,
+        quote: config.quote,
+        slots,
+        columns,
+    }
+}

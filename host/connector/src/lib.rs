@@ -1,0 +1,16 @@
+//! Built-in sources, destinations and artifact stores.
+
+pub mod artifact;
+mod blocking;
+mod durable;
+pub mod file;
+mod manifest;
+
+use std::sync::Arc;
+
+use tidegate_core::port::Connector;
+
+/// Every connector that is built in.
+pub fn all() -> Vec<Arc<dyn Connector>> {
+    vec![Arc::new(file::FileConnector)]
+}

@@ -1,0 +1,183 @@
+//! The unit of work: one attempt at one asset partition, with everything that it needs to run anywhere.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AssetName, Digest, Epoch, Partition, PartitionKey, RunId};
+use crate::port::{Checkpoint, LoadReceipt};
+use crate::schema::{Column, Contract, Load};
+
+/// One attempt at one asset partition. Serialisable: an engine may carry it to another process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartitionTask {
+    /// The run that asked.
+    pub run: RunId,
+    /// What is materialized.
+    pub asset: AssetName,
+    /// The slice, or none for an asset without partitions.
+    pub partition: Option<Partition>,
+    /// Which try this is within the run, from 1.
+    pub attempt: u32,
+    /// This attempt's fence.
+    pub epoch: Epoch,
+    /// Where rows come from.
+    pub source: SourceSpec,
+    /// What is done to them, in order.
+    pub steps: Vec<StepSpec>,
+    /// Where they go.
+    pub destination: DestinationSpec,
+    /// The contract of what is loaded.
+    pub columns: Vec<Column>,
+    /// What happens to columns that the contract does not name.
+    pub contract: Contract,
+    /// Rows a batch at most.
+    pub batch_rows: usize,
+    /// When to checkpoint.
+    pub checkpoint: CheckpointPolicy,
+    /// Stop the source after so many rows.
+    pub limit_rows: Option<u64>,
+    /// What is done about rows that the slice does not hold.
+    pub slice: SliceRule,
+    /// Do everything but write to the destination.
+    pub dry_run: bool,
+    /// Where an earlier attempt of this run got to.
+    pub resume: Option<Checkpoint>,
+}
+
+impl PartitionTask {
+    /// The slice's key; the empty key without partitions.
+    pub fn key(&self) -> PartitionKey {
+        self.partition
+            .as_ref()
+            .map(|partition| partition.key.clone())
+            .unwrap_or_default()
+    }
+
+    /// The token under which the destination knows this load, whichever attempt commits it.
+    pub fn token(&self) -> LoadToken {
+        LoadToken::new(&self.asset, &self.key(), self.run)
+    }
+}
+
+/// What a connector opens to read rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceSpec {
+    /// The connector, such as `file`.
+    pub connector: String,
+    /// The resource's config, checked by the connector.
+    pub resource: serde_json::Value,
+    /// The source's config, checked by the connector.
+    pub config: serde_json::Value,
+    /// The columns to read with their types, in order.
+    pub columns: Vec<Column>,
+}
+
+/// What a connector opens to write rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DestinationSpec {
+    /// The connector, such as `file`.
+    pub connector: String,
+    /// The resource's config, checked by the connector.
+    pub resource: serde_json::Value,
+    /// The destination's config, checked by the connector.
+    pub config: serde_json::Value,
+    /// How what is loaded meets what lies there.
+    pub load: Load,
+}
+
+/// One transform of a task: which plugin, and what it is granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepSpec {
+    /// Where it stands among the asset's transforms, from 0.
+    pub index: usize,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub version: String,
+    /// The component's digest.
+    pub digest: Digest,
+    /// The plugin's config, as JSON.
+    pub config: serde_json::Value,
+    /// What it may see, write and use.
+    pub grant: GrantSpec,
+    /// Columns taken off the stream after this step.
+    pub drops: Vec<String>,
+    /// What happens to rows that it refuses.
+    pub on_reject: OnReject,
+}
+
+/// What the schema opens to one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantSpec {
+    /// The columns that it is shown, in this order.
+    pub reads: Vec<String>,
+    /// The columns that it may add or replace.
+    pub writes: Vec<String>,
+    /// Linear memory of an instance.
+    pub memory_bytes: u64,
+    /// Wall time of one call.
+    pub time_per_batch_ms: u64,
+    /// What one call may return.
+    pub output_bytes: u64,
+}
+
+/// What happens to rows that a transform refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnReject {
+    /// They are kept aside with code and reason, and the run goes on.
+    #[default]
+    Quarantine,
+    /// The attempt fails at the first one.
+    Fail,
+    /// They are counted and forgotten.
+    Drop,
+}
+
+/// What is done about rows that the source gives and the slice does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SliceRule {
+    /// The source gives the slice's rows and no others: none is looked at.
+    #[default]
+    Trusted,
+    /// The source gives every slice's rows: those of others are filtered.
+    Filter,
+    /// The source says that it gives the slice's rows: others are rejected, since nobody else would load them.
+    Reject,
+}
+
+/// When an attempt makes its work durable, so that a later one need not do it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointPolicy {
+    /// After so many rows read.
+    pub every_rows: u64,
+}
+
+/// Names a load to the destination: the same token means the same rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LoadToken(pub String);
+
+impl LoadToken {
+    /// Asset, partition and generation; the generation is the run, since a run loads a partition once, however many
+    /// attempts it takes.
+    pub fn new(asset: &AssetName, partition: &PartitionKey, generation: RunId) -> Self {
+        // A NUL cannot stand in any of the three, so no two triples make one text.
+        Self(
+            Digest::of(format!("{asset}\0{}\0{generation}", partition.0).as_bytes())
+                .hex()
+                .to_owned(),
+        )
+    }
+}
+
+/// What an attempt that succeeded answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskReceipt {
+    /// What the destination says of the load; none in a dry run.
+    pub load: Option<LoadReceipt>,
+    /// Counts of the source and then of each step, over all attempts of the run.
+    pub counts: crate::port::TaskCounts,
+    /// What was loaded: column name and type, in order.
+    pub columns: Vec<Column>,
+}

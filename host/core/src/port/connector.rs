@@ -1,0 +1,150 @@
+//! Built-in sources and destinations.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Rejects;
+use crate::error::{Error, Result};
+use crate::plan::{AssetName, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
+use crate::schema::{Column, Load, Node};
+
+/// Where a source stopped: made and read by the source alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub serde_json::Value);
+
+/// A kind of resource that Tidegate can read from and write to, such as `file`.
+///
+/// The `check_*` functions touch neither disk nor network; they answer the config in the form that `open_*` takes.
+/// What they refuse is placed by a JSON pointer relative to the node.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// The resource's `type` in YAML.
+    fn kind(&self) -> &'static str;
+    /// Checks a resource's `config`. `root` is the project's folder, absolute: relative paths start there.
+    fn check_resource(&self, config: &Node, root: &std::path::Path) -> Result<serde_json::Value, Vec<Error>>;
+    /// Checks an asset's `source`, less the keys that every source has.
+    fn check_source(&self, config: &Node, columns: &[Column]) -> Result<serde_json::Value, Vec<Error>>;
+    /// Checks an asset's `destination`, less the keys that every destination has.
+    fn check_destination(
+        &self,
+        config: &Node,
+        columns: &[Column],
+        load: Load,
+    ) -> Result<serde_json::Value, Vec<Error>>;
+    /// The JSON Schemas of resource, source and destination config, in this order.
+    fn json_schemas(&self) -> [schemars::Schema; 3];
+    /// The source that reads what an asset of this destination holds. Opened with a partition, it reads that one.
+    fn asset_source(
+        &self,
+        asset: &AssetName,
+        destination: &DestinationSpec,
+        columns: &[Column],
+    ) -> Result<SourceSpec>;
+    /// Where an asset (partition) of this destination lies, for people.
+    fn locate(&self, asset: &AssetName, destination: &DestinationSpec, partition: &PartitionKey) -> String;
+    /// Opens a source.
+    async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>>;
+    /// Opens a destination. Nothing that it does before [`Destination::commit`] can be seen by a reader.
+    async fn open_destination(&self, open: OpenDestination<'_>) -> Result<Box<dyn Destination>>;
+}
+
+/// What a source is opened with.
+pub struct OpenSource<'a> {
+    /// What to read.
+    pub spec: &'a SourceSpec,
+    /// The slice to read, or none for all.
+    pub partition: Option<&'a Partition>,
+    /// Go on behind this cursor, made by the same source with the same spec.
+    pub cursor: Option<&'a Cursor>,
+    /// Rows a batch at most.
+    pub batch_rows: usize,
+}
+
+/// What a destination is opened with.
+pub struct OpenDestination<'a> {
+    /// Where to write.
+    pub spec: &'a DestinationSpec,
+    /// For which asset.
+    pub asset: &'a AssetName,
+    /// For which slice.
+    pub partition: &'a PartitionKey,
+    /// The fence of the attempt that writes.
+    pub epoch: Epoch,
+    /// The name of the load; a load that this destination has committed already is not made twice.
+    pub token: &'a LoadToken,
+    /// What comes: every batch written has this schema.
+    pub schema: SchemaRef,
+    /// What an earlier attempt of the same load staged, in order; it counts as written.
+    pub staged: &'a [Part],
+}
+
+/// Reads batches in an order that is the same each time.
+#[async_trait]
+pub trait Source: Send {
+    /// The schema of every batch: the spec's columns, in order.
+    fn schema(&self) -> SchemaRef;
+    /// The next batch, or none at the end. Never called again after none or an error.
+    async fn next(&mut self) -> Result<Option<SourceBatch>>;
+}
+
+/// A batch and where the source stands behind it.
+#[derive(Debug, Clone)]
+pub struct SourceBatch {
+    /// Up to `batch_rows` rows of the source's schema; may be empty.
+    pub batch: RecordBatch,
+    /// Reading on from here gives the row behind the batch's last.
+    pub cursor: Cursor,
+    /// Rows refused on the way, as the source could read them; not part of `batch`.
+    pub rejects: Option<Rejects>,
+}
+
+/// Something written that will stay: a file, a staged block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its name, for the destination that made it.
+    pub name: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// Its sha256, hexadecimal.
+    pub sha256: String,
+}
+
+/// What a commit needs to be refused when stale and repeated without harm.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// When, for the record.
+    pub at: chrono::DateTime<chrono::Utc>,
+}
+
+/// What a destination says of a load that it committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadReceipt {
+    /// Rows loaded.
+    pub rows: u64,
+    /// Bytes as stored.
+    pub bytes: u64,
+    /// Files or blocks.
+    pub parts: u64,
+    /// Where it lies, for people.
+    pub location: String,
+    /// Whether an earlier attempt had committed this load already.
+    pub repeated: bool,
+}
+
+/// Takes batches, and shows all of them at once or none.
+#[async_trait]
+pub trait Destination: Send {
+    /// Takes a batch. What is not staged yet is lost with the attempt.
+    async fn write(&mut self, batch: RecordBatch) -> Result<()>;
+    /// Makes all that was written durable and answers every part so far, those of earlier attempts first.
+    async fn stage(&mut self) -> Result<Vec<Part>>;
+    /// Stages the rest and shows the load, unless a newer attempt has taken over. Repeating it changes nothing.
+    async fn commit(self: Box<Self>, commit: Commit) -> Result<LoadReceipt>;
+    /// Forgets what this attempt wrote and nobody staged.
+    async fn abort(self: Box<Self>) -> Result<()>;
+}

@@ -1,0 +1,25 @@
+//! The traits behind which the outside stands, and the records that cross them.
+//!
+//! Order of calls, for one attempt: `Connector::open_source` and `open_destination`, then `Source::next` until it
+//! answers none, with `Transform::process` and `Destination::write` behind it. At a checkpoint, all that was read is
+//! pushed through, then `Destination::stage`, `Transform::snapshot` and `StateStore::put_checkpoint` follow in that
+//! order. At the end `Transform::finish`, `Destination::commit` and `StateStore::finish_materialized`.
+
+mod artifact;
+mod connector;
+mod engine;
+mod state;
+mod transform;
+
+pub use artifact::ArtifactStore;
+pub use connector::{
+    Commit, Connector, Cursor, Destination, LoadReceipt, OpenDestination, OpenSource, Part, Source,
+    SourceBatch,
+};
+pub use engine::{EncodedTask, Engine};
+pub use state::{
+    AttemptKey, AttemptRecord, Checkpoint, Claim, Event, EventKind, Materialization, NewRun, PartitionState,
+    QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
+    TaskCounts,
+};
+pub use transform::Transform;

@@ -1,0 +1,155 @@
+//! `kind: Asset`: a named data set, where it comes from and where it goes.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::column::{Column, Contract, Load};
+use super::project::CheckpointDecl;
+use super::transform::TransformDecl;
+use crate::plan::{AssetName, Cadence, PartitionError, Partitioning};
+
+/// A named data set that a source, transforms and a destination produce.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asset {
+    /// Its name: small letters, digits, `_` and `-`.
+    pub name: AssetName,
+    /// What a row of it is.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Who answers for it, such as `team:sales-data`.
+    #[serde(default)]
+    pub owners: Vec<String>,
+    /// Assets of one group are shown together.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Words to select it by.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Where its rows come from.
+    pub source: SourceDecl,
+    /// The contract of what is loaded, in this order.
+    pub columns: Vec<Column>,
+    /// What is done to the rows, in this order.
+    #[serde(default)]
+    pub transforms: Vec<TransformDecl>,
+    /// Where the rows go.
+    pub destination: DestinationDecl,
+    /// What happens to columns that reach the destination and are not in `columns`.
+    #[serde(default)]
+    pub contract: Contract,
+    /// How the asset is sliced by time.
+    #[serde(default)]
+    pub partitions: Option<Partitions>,
+    /// How often an attempt makes its work durable.
+    #[serde(default)]
+    pub checkpoint: Option<CheckpointDecl>,
+}
+
+/// Where rows come from: a resource, or another asset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Source")]
+pub struct SourceDecl {
+    /// The resource to read from.
+    #[serde(default)]
+    pub resource: Option<AssetName>,
+    /// The asset to read, in place of a resource.
+    #[serde(default)]
+    pub asset: Option<AssetName>,
+    /// The columns to read, with their types; without it, those of the asset's `columns` that no transform writes.
+    #[serde(default)]
+    pub columns: Option<Vec<Column>>,
+    /// What the resource's connector needs to know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub config: BTreeMap<String, serde_json::Value>,
+}
+
+/// Where rows go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Destination")]
+pub struct DestinationDecl {
+    /// The resource to write to.
+    pub resource: AssetName,
+    /// How what is loaded meets what lies there.
+    #[serde(default)]
+    pub load: Load,
+    /// What the resource's connector needs to know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub config: BTreeMap<String, serde_json::Value>,
+}
+
+impl SourceDecl {
+    /// The keys that every source has; the rest is the connector's.
+    pub const KEYS: &'static [&'static str] = &["resource", "asset", "columns"];
+}
+
+impl DestinationDecl {
+    /// The keys that every destination has; the rest is the connector's.
+    pub const KEYS: &'static [&'static str] = &["resource", "load"];
+}
+
+/// How an asset is sliced by time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Partitions {
+    /// A slice a day; keys like `2024-01-31`.
+    Daily(Window),
+    /// A slice a week, from Monday; keys are the Monday.
+    Weekly(Window),
+    /// A slice a month; keys like `2024-01`.
+    Monthly(Window),
+}
+
+/// Which slices there are, and what decides a row's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The key of the first slice.
+    pub start: String,
+    /// The key of the first slice that is no more part of the asset; without it, the slices go on until now.
+    #[serde(default)]
+    pub end: Option<String>,
+    /// Whose midnight counts, from the IANA time zone database.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// The column of the source, a timestamp or date, that says which slice a row belongs to.
+    #[serde(default)]
+    pub column: Option<String>,
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+impl Partitions {
+    /// The slices meant, or what is wrong, with the pointer of the wrong value.
+    pub fn partitioning(&self) -> Result<Partitioning, (String, PartitionError)> {
+        let (cadence, name, window) = match self {
+            Self::Daily(window) => (Cadence::Daily, "daily", window),
+            Self::Weekly(window) => (Cadence::Weekly, "weekly", window),
+            Self::Monthly(window) => (Cadence::Monthly, "monthly", window),
+        };
+        let key = |key: &str, text: &String| -> Result<NaiveDate, (String, PartitionError)> {
+            cadence
+                .parse(text)
+                .map_err(|error| (format!("/partitions/{name}/{key}"), error))
+        };
+        Ok(Partitioning {
+            cadence,
+            timezone: window.timezone.parse().map_err(|_| {
+                (
+                    format!("/partitions/{name}/timezone"),
+                    PartitionError::Timezone(window.timezone.clone()),
+                )
+            })?,
+            start: key("start", &window.start)?,
+            end: window.end.as_ref().map(|text| key("end", text)).transpose()?,
+            column: window.column.clone(),
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! One YAML file: its text, its tree, and where a pointer into it stands.
+
+use std::path::Path;
+
+use super::node::{Node, Span};
+use crate::error::{Error, Excerpt, Kind, Place};
+
+/// A schema document is written by people; a megabyte is a hundred times the longest seen.
+pub const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
+
+/// One document with its text.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file, as messages name it.
+    pub path: String,
+    /// The tree.
+    pub root: Node,
+    text: String,
+}
+
+impl Document {
+    /// Reads and parses a file. `shown` is the path that messages name.
+    pub fn read(path: &Path, shown: &str) -> Result<Self, Error> {
+        let fail =
+            |code: &str, message: String| Error::new(Kind::Schema, code, message).at(Place::line(shown, 1));
+        let length = std::fs::metadata(path)
+            .map_err(|error| fail("schema.unreadable", format!("cannot read the file: {error}")))?
+            .len();
+        if length > MAX_DOCUMENT_BYTES {
+            return Err(fail(
+                "schema.too_large",
+                format!("the file has {length} bytes; a document may have {MAX_DOCUMENT_BYTES}"),
+            )
+            .hint("keep data in data files; the schema folder holds YAML documents, one a thing"));
+        }
+        let bytes = std::fs::read(path)
+            .map_err(|error| fail("schema.unreadable", format!("cannot read the file: {error}")))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..good]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count() as u64
+                + 1;
+            Error::new(
+                Kind::Schema,
+                "schema.invalid_utf8",
+                format!(
+                    "byte {good} of the file (0x{:02x}) is not UTF-8",
+                    error.as_bytes()[good]
+                ),
+            )
+            .at(Place::line(shown, line))
+            .hint("save the file as UTF-8")
+        })?;
+        Self::parse(text, shown)
+    }
+
+    /// Parses a text.
+    pub fn parse(text: String, shown: &str) -> Result<Self, Error> {
+        // A document of a megabyte has far fewer values than this; what aliases blow up beyond it is a bomb.
+        let options = serde_saphyr::options! {
+            budget: serde_saphyr::budget! {
+                max_events: 200_000,
+                max_aliases: 1_000,
+                max_depth: 64,
+                max_nodes: 100_000,
+            },
+        };
+        match serde_saphyr::from_str_with_options::<Node>(&text, options) {
+            Ok(root) => Ok(Self {
+                path: shown.to_owned(),
+                root,
+                text,
+            }),
+            Err(error) => {
+                let location = error.location();
+                let span = Span {
+                    line: location.map_or(1, |location| location.line()),
+                    column: location.map_or(1, |location| location.column()),
+                };
+                let message = error.without_snippet().to_string();
+                let first = message.lines().next().unwrap_or("not YAML").to_owned();
+                let (code, hint) = if first.contains("budget") || first.contains("limit") {
+                    (
+                        "schema.too_complex",
+                        "the document grows beyond what a schema needs; write aliases out",
+                    )
+                } else {
+                    (
+                        "schema.invalid_yaml",
+                        "the text up to this place is not valid YAML",
+                    )
+                };
+                Err(Error::new(Kind::Schema, code, first)
+                    .at(place(shown, &text, span, 1))
+                    .hint(hint))
+            }
+        }
+    }
+
+    /// The place of a value, or of a key where `key` is set; the nearest known value where the pointer leads nowhere.
+    pub fn place(&self, pointer: &str, key: bool) -> Place {
+        let mut shorter = pointer;
+        loop {
+            if let Some(node) = self.root.find(shorter, key && shorter == pointer) {
+                let width = node.text().map_or(1, |text| text.chars().count().max(1));
+                return place(&self.path, &self.text, node.span, width);
+            }
+            shorter = match shorter.rfind('/') {
+                Some(cut) => &shorter[..cut],
+                None => "",
+            };
+        }
+    }
+
+    /// The same errors with their pointers turned into places in this file. `under` is the pointer of the node that the
+    /// errors' pointers are relative to.
+    pub fn locate(&self, under: &str, errors: Vec<Error>) -> Vec<Error> {
+        errors
+            .into_iter()
+            .map(|mut error| {
+                if let Some(Place::Pointer(pointer)) = &error.place {
+                    let key = error.code == "schema.unknown_key";
+                    error.place = Some(self.place(&format!("{under}{pointer}"), key));
+                }
+                error
+            })
+            .collect()
+    }
+
+    /// An error about a value of this document.
+    pub fn error(&self, code: &str, pointer: &str, message: impl Into<String>) -> Error {
+        Error::new(Kind::Schema, code, message).at(self.place(pointer, false))
+    }
+}
+
+fn place(path: &str, text: &str, span: Span, width: usize) -> Place {
+    let line = usize::try_from(span.line)
+        .ok()
+        .and_then(|line| text.lines().nth(line.saturating_sub(1)));
+    let excerpt = line.map(|line| {
+        let left = line
+            .chars()
+            .count()
+            .saturating_sub(span.column.saturating_sub(1) as usize);
+        Excerpt {
+            text: line.chars().take(200).collect(),
+            width: width.min(left.max(1)),
+        }
+    });
+    Place::File {
+        path: path.to_owned(),
+        line: span.line.max(1),
+        column: span.column.max(1),
+        excerpt,
+    }
+}

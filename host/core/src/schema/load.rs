@@ -1,0 +1,271 @@
+//! A schema folder, read.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::asset::Asset;
+use super::decode::decode_without;
+use super::document::Document;
+use super::project::ProjectDecl;
+use super::resource::Resource;
+use super::suggest::closest;
+use super::validate::validate;
+use crate::error::{Error, Errors, Kind};
+use crate::plan::AssetName;
+
+/// The one version of the grammar.
+const API_VERSION: &str = "tidegate/v1";
+
+/// The kinds of document that there are.
+const KINDS: &[&str] = &["Project", "Resource", "Asset"];
+
+/// A folder of this name holds data, and one of that name the published JSON Schemas; neither holds documents.
+const NOT_DOCUMENTS: &[&str] = &["data", "json"];
+
+/// A decoded document, with the file that it came from.
+#[derive(Debug, Clone)]
+pub struct Placed<T> {
+    /// What it says.
+    pub value: T,
+    /// Where it says it.
+    pub document: Document,
+}
+
+/// A project, each document decoded and the names between them resolved.
+#[derive(Debug, Clone)]
+pub struct LoadedProject {
+    /// The folder that relative paths start at: the one above the schema folder.
+    pub root: PathBuf,
+    /// The project document.
+    pub project: Placed<ProjectDecl>,
+    /// By name.
+    pub resources: BTreeMap<AssetName, Placed<Resource>>,
+    /// By name.
+    pub assets: BTreeMap<AssetName, Placed<Asset>>,
+}
+
+/// Loads every `.yaml` and `.yml` file under a schema folder and validates them together. Touches nothing else.
+pub fn load_project(schemas: &Path) -> Result<LoadedProject, Errors> {
+    let mut errors = Vec::new();
+    let mut files = Vec::new();
+    collect(schemas, &mut files, &mut errors);
+    files.sort();
+    let mut loading = Loading::default();
+    for file in &files {
+        let shown = shown(schemas, file);
+        match Document::read(file, &shown) {
+            Ok(document) => loading.add(document, &mut errors),
+            Err(error) => errors.push(error),
+        }
+    }
+    let Some(project) = loading.project else {
+        if errors.is_empty() {
+            errors.push(
+                Error::new(
+                    Kind::Schema,
+                    "schema.no_project",
+                    format!("no document of kind Project under `{}`", schemas.display()),
+                )
+                .hint("run `tidegate init` in an empty folder, or name the project's folder with --project"),
+            );
+        }
+        return Err(Errors(errors));
+    };
+    let root = match schemas.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let loaded = LoadedProject {
+        root,
+        project,
+        resources: loading.resources,
+        assets: loading.assets,
+    };
+    errors.extend(validate(&loaded));
+    Errors::or(errors, loaded)
+}
+
+/// A file as messages name it: from the schema folder's own name on.
+fn shown(schemas: &Path, file: &Path) -> String {
+    let base = schemas.file_name().map(PathBuf::from).unwrap_or_default();
+    base.join(file.strip_prefix(schemas).unwrap_or(file))
+        .display()
+        .to_string()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>, errors: &mut Vec<Error>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            errors.push(
+                Error::new(
+                    Kind::Schema,
+                    "schema.unreadable",
+                    format!("cannot read the folder `{}`: {error}", folder.display()),
+                )
+                .hint("run this in a project's folder, or name it with --project"),
+            );
+            return;
+        }
+    };
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if path.is_dir() {
+            if !NOT_DOCUMENTS.contains(&name) && !name.starts_with('.') {
+                collect(&path, files, errors);
+            }
+        } else if matches!(
+            path.extension().and_then(|ext| ext.to_str()),
+            Some("yaml" | "yml")
+        ) {
+            files.push(path);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Loading {
+    project: Option<Placed<ProjectDecl>>,
+    resources: BTreeMap<AssetName, Placed<Resource>>,
+    assets: BTreeMap<AssetName, Placed<Asset>>,
+}
+
+impl Loading {
+    fn add(&mut self, document: Document, errors: &mut Vec<Error>) {
+        let Some(kind) = header(&document, errors) else {
+            return;
+        };
+        match kind {
+            "Project" => {
+                let Some(placed) = decoded::<ProjectDecl>(document, errors) else {
+                    return;
+                };
+                match &self.project {
+                    Some(first) => errors.push(duplicate(&placed.document, "project", "the project", first)),
+                    None => self.project = Some(placed),
+                }
+            }
+            "Resource" => {
+                let Some(placed) = decoded::<Resource>(document, errors) else {
+                    return;
+                };
+                insert(
+                    &mut self.resources,
+                    placed.value.name.clone(),
+                    placed,
+                    "resource",
+                    errors,
+                );
+            }
+            _ => {
+                let Some(placed) = decoded::<Asset>(document, errors) else {
+                    return;
+                };
+                insert(
+                    &mut self.assets,
+                    placed.value.name.clone(),
+                    placed,
+                    "asset",
+                    errors,
+                );
+            }
+        }
+    }
+}
+
+/// Checks `apiVersion` and `kind`; answers the kind.
+fn header(document: &Document, errors: &mut Vec<Error>) -> Option<&'static str> {
+    let example = "start the file with `apiVersion: tidegate/v1`, `kind` and `name`";
+    let Some(version) = document.root.get("apiVersion") else {
+        errors.push(
+            document
+                .error("schema.missing_key", "", "the key `apiVersion` is missing")
+                .hint(example),
+        );
+        return None;
+    };
+    if version.text() != Some(API_VERSION) {
+        errors.push(
+            document
+                .error(
+                    "schema.api_version",
+                    "/apiVersion",
+                    format!("{} is not a version that this Tidegate reads", version.describe()),
+                )
+                .hint(format!("write `apiVersion: {API_VERSION}`")),
+        );
+    }
+    let Some(kind) = document.root.get("kind") else {
+        errors.push(
+            document
+                .error("schema.missing_key", "", "the key `kind` is missing")
+                .hint(example),
+        );
+        return None;
+    };
+    let known = kind
+        .text()
+        .and_then(|text| KINDS.iter().find(|known| **known == text));
+    if known.is_none() {
+        let hint = match kind.text().and_then(|text| closest(text, KINDS.iter().copied())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the kinds are {}", KINDS.join(", ")),
+        };
+        errors.push(
+            document
+                .error(
+                    "schema.unknown_kind",
+                    "/kind",
+                    format!("{} is not a kind of document", kind.describe()),
+                )
+                .hint(hint),
+        );
+    }
+    known.copied()
+}
+
+fn decoded<T: DeserializeOwned>(document: Document, errors: &mut Vec<Error>) -> Option<Placed<T>> {
+    match decode_without::<T>(&document.root, &["apiVersion", "kind"]) {
+        Ok(value) => Some(Placed { value, document }),
+        Err(found) => {
+            errors.extend(document.locate("", found));
+            None
+        }
+    }
+}
+
+fn insert<T>(
+    map: &mut BTreeMap<AssetName, Placed<T>>,
+    name: AssetName,
+    placed: Placed<T>,
+    what: &str,
+    errors: &mut Vec<Error>,
+) {
+    match map.get(&name) {
+        Some(first) => {
+            let subject = format!("the {what} `{name}`");
+            errors.push(duplicate(&placed.document, what, &subject, first));
+        }
+        None => {
+            map.insert(name, placed);
+        }
+    }
+}
+
+fn duplicate<T>(document: &Document, what: &str, subject: &str, first: &Placed<T>) -> Error {
+    document
+        .error(
+            &format!("schema.duplicate_{what}"),
+            "/name",
+            format!("{subject} is declared twice"),
+        )
+        .hint(format!(
+            "the first one is at {}",
+            first.document.place("/name", false)
+        ))
+}

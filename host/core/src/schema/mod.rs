@@ -1,0 +1,30 @@
+//! The YAML schema: parse, decode, resolve, validate. Every error is collected, with file, line and column.
+//!
+//! [`Document`] is one file's document as a tree of [`Node`]s that know their place. [`decode`] turns a node into a
+//! Rust type and finds everything that is wrong with it, not only the first thing. [`Project`] is the folder, loaded.
+
+mod asset;
+mod column;
+mod decode;
+mod document;
+mod duration;
+mod load;
+mod node;
+mod project;
+mod resource;
+mod suggest;
+mod transform;
+mod validate;
+
+pub use asset::{Asset, DestinationDecl, Partitions, SourceDecl, Window};
+pub use column::{Column, Contract, Load};
+pub use decode::{decode, decode_without};
+pub use document::{Document, MAX_DOCUMENT_BYTES};
+pub use duration::{ByteSize, Millis};
+pub use load::{LoadedProject, Placed, load_project};
+pub use node::{Node, NodeKind, Span};
+pub use project::{CheckpointDecl, ProjectDecl};
+pub use resource::Resource;
+pub use suggest::closest;
+pub use transform::{Limits, Reads, TransformDecl};
+pub use validate::validate;

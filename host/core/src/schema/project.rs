@@ -1,0 +1,67 @@
+//! `kind: Project`: what holds for all assets.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::AssetName;
+
+/// The project: one document, `project.yaml`, in the schema folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Project")]
+pub struct ProjectDecl {
+    /// The project's name.
+    pub name: AssetName,
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Where state is kept: `sqlite:PATH` or `postgres://HOST/DATABASE`. Relative paths start at the project's folder,
+    /// which is the one above the schema folder.
+    #[serde(default = "default_state")]
+    pub state: String,
+    /// The folder for run logs and quarantine.
+    #[serde(default = "default_artifacts")]
+    pub artifacts: String,
+    /// The folders that hold plugins: `NAME.wasm`, or a built plugin workspace.
+    #[serde(default = "default_plugins")]
+    pub plugins: Vec<String>,
+    /// Rows a batch at most, 1 to 1,048,576.
+    #[serde(default = "default_batch_rows")]
+    pub batch_rows: usize,
+    /// How often an attempt makes its work durable, unless the asset says otherwise.
+    #[serde(default)]
+    pub checkpoint: CheckpointDecl,
+}
+
+/// How often an attempt makes its work durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointDecl {
+    /// After so many rows read. Each checkpoint closes a file, so a small number makes small files.
+    pub every_rows: u64,
+}
+
+impl Default for CheckpointDecl {
+    fn default() -> Self {
+        // Ten million rows are seconds of work and a file that readers like.
+        Self {
+            every_rows: 10_000_000,
+        }
+    }
+}
+
+fn default_state() -> String {
+    "sqlite:.tidegate/state.db".into()
+}
+
+fn default_artifacts() -> String {
+    ".tidegate/artifacts".into()
+}
+
+fn default_plugins() -> Vec<String> {
+    vec!["plugins".into()]
+}
+
+fn default_batch_rows() -> usize {
+    crate::batch::DEFAULT_BATCH_ROWS
+}

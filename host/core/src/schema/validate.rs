@@ -1,0 +1,271 @@
+//! What can be said of the documents together, without connectors or plugins.
+
+use std::collections::BTreeSet;
+
+use super::asset::Asset;
+use super::load::{LoadedProject, Placed};
+use super::suggest::closest;
+use super::transform::Reads;
+use crate::error::Error;
+use crate::plan::{AssetName, Graph};
+
+/// Everything wrong between the documents, in the order of the files.
+pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
+    let mut errors = Vec::new();
+    project(loaded, &mut errors);
+    for asset in loaded.assets.values() {
+        resources(asset, loaded, &mut errors);
+        columns(asset, &mut errors);
+        grants(asset, &mut errors);
+        partitions(asset, loaded, &mut errors);
+    }
+    cycle(loaded, &mut errors);
+    errors
+}
+
+fn project(loaded: &LoadedProject, errors: &mut Vec<Error>) {
+    let Placed { value, document } = &loaded.project;
+    // Above a million rows a batch no longer fits what a plugin may hold, and gains nothing.
+    if !(1..=1_048_576).contains(&value.batch_rows) {
+        errors.push(document.error(
+            "schema.invalid_value",
+            "/batch_rows",
+            format!("`{}` rows a batch; 1 to 1048576 are allowed", value.batch_rows),
+        ));
+    }
+    let known = ["sqlite:", "postgres://", "postgresql://"];
+    if !known.iter().any(|start| value.state.starts_with(start)) {
+        errors.push(
+            document
+                .error(
+                    "schema.invalid_value",
+                    "/state",
+                    "the state store is neither SQLite nor Postgres",
+                )
+                .hint("write `sqlite:.tidegate/state.db` or `postgres://host/database`"),
+        );
+    }
+    let asset_policies = loaded.assets.values().filter_map(|asset| {
+        asset
+            .value
+            .checkpoint
+            .map(|checkpoint| (&asset.document, checkpoint.every_rows))
+    });
+    for (document, every_rows) in asset_policies.chain([(document, value.checkpoint.every_rows)]) {
+        if every_rows == 0 {
+            errors.push(document.error(
+                "schema.invalid_value",
+                "/checkpoint/every_rows",
+                "a checkpoint every `0` rows; write at least 1",
+            ));
+        }
+    }
+}
+
+fn unknown(
+    asset: &Placed<Asset>,
+    what: &str,
+    pointer: &str,
+    name: &AssetName,
+    known: &[&AssetName],
+) -> Error {
+    let hint = match closest(name.as_str(), known.iter().map(|name| name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("there is no {what} yet"),
+        None => {
+            let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+            format!("the {what}s are {}", names.join(", "))
+        }
+    };
+    asset
+        .document
+        .error(
+            &format!("schema.unknown_{what}"),
+            pointer,
+            format!("there is no {what} `{name}`"),
+        )
+        .hint(hint)
+}
+
+fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
+    let Placed { value, document } = asset;
+    let resources: Vec<&AssetName> = loaded.resources.keys().collect();
+    match (&value.source.resource, &value.source.asset) {
+        (Some(name), None) => {
+            if !loaded.resources.contains_key(name) {
+                errors.push(unknown(asset, "resource", "/source/resource", name, &resources));
+            }
+        }
+        (None, Some(name)) => {
+            if !loaded.assets.contains_key(name) {
+                let assets: Vec<&AssetName> = loaded.assets.keys().collect();
+                errors.push(unknown(asset, "asset", "/source/asset", name, &assets));
+            }
+            for key in value.source.config.keys() {
+                errors.push(
+                    document
+                        .error(
+                            "schema.unknown_key",
+                            &format!("/source/{key}"),
+                            format!("unknown key `{key}`"),
+                        )
+                        .hint("a source that is an asset takes `columns` and nothing else"),
+                );
+            }
+        }
+        _ => errors.push(
+            document
+                .error(
+                    "schema.source",
+                    "/source",
+                    "a source reads either a resource or an asset",
+                )
+                .hint("write `resource: NAME` or `asset: NAME`"),
+        ),
+    }
+    if !loaded.resources.contains_key(&value.destination.resource) {
+        errors.push(unknown(
+            asset,
+            "resource",
+            "/destination/resource",
+            &value.destination.resource,
+            &resources,
+        ));
+    }
+}
+
+fn columns(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
+    let declared = [
+        ("/columns", Some(&asset.value.columns)),
+        ("/source/columns", asset.value.source.columns.as_ref()),
+    ];
+    for (pointer, columns) in declared {
+        let Some(columns) = columns else { continue };
+        if columns.is_empty() {
+            errors.push(
+                asset
+                    .document
+                    .error("schema.no_columns", pointer, "at least one column is needed"),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for (index, column) in columns.iter().enumerate() {
+            let at = format!("{pointer}/{index}/name");
+            if column.name.is_empty() {
+                errors.push(
+                    asset
+                        .document
+                        .error("schema.invalid_value", &at, "a column needs a name"),
+                );
+            } else if !seen.insert(&column.name) {
+                errors.push(asset.document.error(
+                    "schema.duplicate_column",
+                    &at,
+                    format!("the column `{}` is declared twice", column.name),
+                ));
+            }
+        }
+    }
+}
+
+fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
+    for (index, step) in asset.value.transforms.iter().enumerate() {
+        let reads: &[String] = match &step.reads {
+            Reads::All => &[],
+            Reads::Columns(names) => names,
+        };
+        for (key, names) in [("reads", reads), ("writes", &step.writes), ("drops", &step.drops)] {
+            let mut seen = BTreeSet::new();
+            for (place, name) in names.iter().enumerate() {
+                if !seen.insert(name) {
+                    errors.push(asset.document.error(
+                        "schema.duplicate_column",
+                        &format!("/transforms/{index}/{key}/{place}"),
+                        format!("the column `{name}` is named twice"),
+                    ));
+                }
+            }
+        }
+        for (key, value) in [
+            ("memory", step.limits.memory.0),
+            ("output", step.limits.output.0),
+            ("time_per_batch", step.limits.time_per_batch.0),
+        ] {
+            if value == 0 {
+                errors.push(asset.document.error(
+                    "schema.invalid_value",
+                    &format!("/transforms/{index}/limits/{key}"),
+                    "a limit of nothing lets nothing run",
+                ));
+            }
+        }
+    }
+}
+
+fn partitions(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
+    let Placed { value, document } = asset;
+    let Some(partitions) = &value.partitions else {
+        return;
+    };
+    let slices = match partitions.partitioning() {
+        Ok(slices) => slices,
+        Err((pointer, error)) => {
+            errors.push(document.error("schema.invalid_value", &pointer, error.to_string()));
+            return;
+        }
+    };
+    let by_path = value
+        .source
+        .config
+        .values()
+        .any(|text| text.as_str().is_some_and(|text| text.contains("{partition}")));
+    let upstream = value
+        .source
+        .asset
+        .as_ref()
+        .and_then(|name| loaded.assets.get(name));
+    let upstream = upstream.and_then(|upstream| upstream.value.partitions.as_ref());
+    if let Some(theirs) = upstream {
+        if theirs.partitioning().is_ok_and(|theirs| {
+            (theirs.cadence, theirs.timezone, theirs.start, theirs.end)
+                != (slices.cadence, slices.timezone, slices.start, slices.end)
+        }) {
+            errors.push(
+                document
+                    .error(
+                        "schema.partitions_differ",
+                        "/partitions",
+                        "the source asset is sliced otherwise",
+                    )
+                    .hint("give both assets the same cadence, start, end and timezone"),
+            );
+        }
+    } else if !by_path && slices.column.is_none() {
+        errors.push(
+            document
+                .error(
+                    "schema.partition_source",
+                    "/partitions",
+                    "nothing says which rows belong to a partition",
+                )
+                .hint("name the source's `column`, or write `{partition}` in the source's `path`"),
+        );
+    }
+}
+
+fn cycle(loaded: &LoadedProject, errors: &mut Vec<Error>) {
+    let edges = loaded
+        .assets
+        .iter()
+        .map(|(name, asset)| (name.clone(), asset.value.source.asset.iter().cloned().collect()));
+    if let Err(error) = Graph::new(edges)
+        && let Some(asset) = error.cycle.first().and_then(|name| loaded.assets.get(name))
+    {
+        errors.push(
+            asset
+                .document
+                .error("schema.cycle", "/source/asset", error.to_string())
+                .hint("one of them must read from a resource"),
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! The contract of what is loaded: which columns, of which types, with which values missing.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
+use tidegate_core::batch::{Rejects, StepCounts};
+use tidegate_core::schema::{Column, Contract};
+use tidegate_core::types::LogicalType;
+
+use crate::error::FlowError;
+
+/// A contract over the columns that reach the destination.
+#[derive(Debug)]
+pub struct Conform {
+    schema: SchemaRef,
+    /// The place in the stream of each column loaded.
+    places: Vec<usize>,
+    /// Columns of the load in which no value may be missing, and may be in the stream.
+    required: Vec<usize>,
+}
+
+impl Conform {
+    /// Lays the contract over the stream, or says every way in which the stream breaks it.
+    pub fn new(stream: &Schema, columns: &[Column], contract: Contract) -> Result<Self, Vec<FlowError>> {
+        let mut errors = Vec::new();
+        let mut fields: Vec<FieldRef> = Vec::new();
+        let mut places = Vec::new();
+        let mut required = Vec::new();
+        for column in columns {
+            let wanted = column.field();
+            match stream.column_with_name(&column.name) {
+                None => errors.push(FlowError::Contract {
+                    column: column.name.clone(),
+                    why: "does not reach the destination".into(),
+                    hint: "read it from the source, let a transform write it, or take it out of `columns`"
+                        .into(),
+                }),
+                Some((_, found)) if found.data_type() != wanted.data_type() => {
+                    let found = LogicalType::from_arrow(found.data_type())
+                        .map_or_else(|| found.data_type().to_string(), |found| found.to_string());
+                    errors.push(FlowError::Contract {
+                        column: column.name.clone(),
+                        why: format!(
+                            "is {found} when it reaches the destination, and `columns` says {}",
+                            column.data_type
+                        ),
+                        hint: "make the two agree".into(),
+                    });
+                }
+                Some((place, found)) => {
+                    if found.is_nullable() && !wanted.is_nullable() {
+                        required.push(fields.len());
+                    }
+                    fields.push(Arc::new(wanted));
+                    places.push(place);
+                }
+            }
+        }
+        for (place, field) in stream.fields().iter().enumerate() {
+            if columns.iter().any(|column| column.name == *field.name()) {
+                continue;
+            }
+            match contract {
+                Contract::Discard => {}
+                Contract::Evolve => {
+                    fields.push(field.clone());
+                    places.push(place);
+                }
+                Contract::Strict => errors.push(FlowError::Contract {
+                    column: field.name().clone(),
+                    why: "reaches the destination, and is not in `columns`".into(),
+                    hint: "add it to `columns`, take it off with a transform's `drops`, or write `contract: discard`".into(),
+                }),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self {
+                schema: Arc::new(Schema::new(fields)),
+                places,
+                required,
+            })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The schema of what is loaded.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// The rows as they are loaded, and those in which a value is missing that must not be.
+    pub(crate) fn apply(
+        &self,
+        batch: &RecordBatch,
+    ) -> Result<(RecordBatch, Option<Rejects>, StepCounts), FlowError> {
+        let rows_in = batch.num_rows() as u64;
+        let mut columns: Vec<_> = self
+            .places
+            .iter()
+            .map(|place| batch.column(*place).clone())
+            .collect();
+        let missing = self
+            .required
+            .iter()
+            .filter_map(|index| columns[*index].nulls().filter(|nulls| nulls.null_count() > 0))
+            .map(|nulls| !nulls.inner())
+            .reduce(|all, bits| &all | &bits);
+        let mut rejects = None;
+        if let Some(missing) = missing {
+            let refused = BooleanArray::new(missing, None);
+            rejects = Some(self.rejects(batch, &refused)?);
+            let good = BooleanArray::new(!refused.values(), None);
+            columns = columns
+                .iter()
+                .map(|column| arrow_select::filter::filter(column, &good))
+                .collect::<Result<_, _>>()?;
+        }
+        let rejected = rejects
+            .as_ref()
+            .map_or(0, |rejects: &Rejects| rejects.rows.num_rows() as u64);
+        let options =
+            arrow_array::RecordBatchOptions::new().with_row_count(Some((rows_in - rejected) as usize));
+        let loaded = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
+        let counts = StepCounts {
+            rows_in,
+            kept: rows_in - rejected,
+            rejected,
+            ..StepCounts::default()
+        };
+        Ok((loaded, rejects, counts))
+    }
+
+    fn rejects(&self, batch: &RecordBatch, refused: &BooleanArray) -> Result<Rejects, FlowError> {
+        let rows = filter_record_batch(batch, refused)?;
+        let messages: Vec<String> = (0..rows.num_rows())
+            .map(|row| {
+                let names: Vec<String> = self
+                    .required
+                    .iter()
+                    .filter(|index| rows.column(self.places[**index]).is_null(row))
+                    .map(|index| format!("`{}`", self.schema.field(*index).name()))
+                    .collect();
+                format!("{} is missing, and may not be", names.join(", "))
+            })
+            .collect();
+        Ok(Rejects {
+            codes: StringArray::from_iter_values(std::iter::repeat_n("contract.missing", rows.num_rows())),
+            messages: StringArray::from_iter_values(messages),
+            rows,
+        })
+    }
+
+    /// Whether rows can be refused at all.
+    pub(crate) fn checks_rows(&self) -> bool {
+        !self.required.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Int64Array, record_batch};
+
+    use super::*;
+
+    fn columns(list: &[(&str, &str, bool)]) -> Vec<Column> {
+        list.iter()
+            .map(|(name, data_type, key)| Column {
+                key: *key,
+                ..Column::new(name, data_type.parse().unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rows_without_a_key_are_refused_and_columns_stand_in_order() {
+        let batch = record_batch!(
+            ("b", Utf8, ["x", "y", "z"]),
+            ("a", Int64, [Some(1), None, Some(3)])
+        )
+        .unwrap();
+        let conform = Conform::new(
+            &batch.schema(),
+            &columns(&[("a", "int64", true), ("b", "utf8", false)]),
+            Contract::Strict,
+        )
+        .unwrap();
+        let (loaded, rejects, counts) = conform.apply(&batch).unwrap();
+        assert_eq!(
+            loaded.column(0).as_ref(),
+            &Int64Array::from(vec![1, 3]) as &dyn Array
+        );
+        assert_eq!(
+            rejects.unwrap().messages.value(0),
+            "`a` is missing, and may not be"
+        );
+        assert!(counts.adds_up() && counts.rejected == 1);
+    }
+
+    #[test]
+    fn every_breach_of_the_contract_is_told() {
+        let batch = record_batch!(("a", Int64, [1]), ("extra", Utf8, ["x"])).unwrap();
+        let errors = Conform::new(
+            &batch.schema(),
+            &columns(&[("a", "utf8", false), ("missing", "utf8", false)]),
+            Contract::Strict,
+        )
+        .unwrap_err();
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            text,
+            [
+                "the column `a` is int64 when it reaches the destination, and `columns` says utf8",
+                "the column `missing` does not reach the destination",
+                "the column `extra` reaches the destination, and is not in `columns`",
+            ]
+        );
+        let evolved = Conform::new(
+            &batch.schema(),
+            &columns(&[("a", "int64", false)]),
+            Contract::Evolve,
+        )
+        .unwrap();
+        assert_eq!(evolved.schema().fields().len(), 2);
+    }
+}

@@ -1,0 +1,21 @@
+//! Runs one partition task: source, transforms, destination. The only data path.
+//!
+//! Each part is a task of its own, joined by short channels that hold a source back when what is behind it is slow.
+//! Batches, refused rows and barriers travel in one order, so that what is in front of a barrier is in its checkpoint
+//! and what is behind it is not.
+
+mod contract;
+mod error;
+mod message;
+mod progress;
+mod quarantine;
+mod read;
+mod run;
+mod sink;
+mod slice;
+mod step;
+
+pub use contract::Conform;
+pub use error::FlowError;
+pub use progress::Progress;
+pub use run::{Parts, run};

@@ -1,0 +1,16 @@
+//! Who is told how far an attempt got, and who may stop it.
+
+use async_trait::async_trait;
+use tidegate_core::Result;
+use tidegate_core::port::{Checkpoint, TaskCounts};
+
+/// Keeps an attempt's checkpoints and shows its progress.
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// Keeps a checkpoint; an error where the attempt is no longer the newest.
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<()>;
+    /// Whether the attempt may still show its load; an error where it is no longer the newest.
+    async fn confirm(&self) -> Result<()>;
+    /// Counts so far, after each batch. Must not block.
+    fn counts(&self, counts: &TaskCounts);
+}

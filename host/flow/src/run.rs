@@ -1,0 +1,146 @@
+//! One attempt from beginning to end.
+
+use std::sync::Arc;
+
+use tidegate_core::plan::{PartitionTask, TaskReceipt};
+use tidegate_core::port::{ArtifactStore, Destination, QuarantineEntry, Source, Transform};
+use tidegate_core::{Error, Result};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::contract::Conform;
+use crate::error::FlowError;
+use crate::message::CHANNEL_BATCHES;
+use crate::progress::Progress;
+use crate::quarantine::Quarantine;
+use crate::read::read;
+use crate::sink::{Finished, Sink, decode_snapshot};
+use crate::step::Step;
+
+/// The parts of an attempt, opened.
+pub struct Parts {
+    /// The task.
+    pub task: PartitionTask,
+    /// Reads, from the task's checkpoint on.
+    pub source: Box<dyn Source>,
+    /// One for each step of the task, bound; not yet restored.
+    pub transforms: Vec<Box<dyn Transform>>,
+    /// Writes; none in a dry run.
+    pub destination: Option<Box<dyn Destination>>,
+    /// The task's contract over what comes out of the last transform.
+    pub conform: Conform,
+    /// Where refused rows go.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Who keeps the checkpoints.
+    pub progress: Arc<dyn Progress>,
+    /// Stops the attempt, which then shows nothing.
+    pub cancel: CancellationToken,
+    /// When the load is committed, for the record.
+    pub at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Runs an attempt. On success everything is loaded and shown, and the quarantine's files are written; on an error
+/// nothing is shown, and what was checkpointed is kept for the next attempt.
+pub async fn run(parts: Parts) -> Result<(TaskReceipt, Vec<QuarantineEntry>)> {
+    let Parts {
+        task,
+        source,
+        mut transforms,
+        destination,
+        conform,
+        artifacts,
+        progress,
+        cancel,
+        at,
+    } = parts;
+    let task = Arc::new(task);
+    restore(&task, &mut transforms).await?;
+    let resumed = task.resume.as_ref();
+    let (sender, mut receiver) = mpsc::channel(CHANNEL_BATCHES);
+    let mut parts: Vec<JoinHandle<Result<()>>> =
+        vec![tokio::spawn(read(task.clone(), source, sender, cancel.clone()))];
+    for (index, transform) in transforms.into_iter().enumerate() {
+        let step = Step {
+            index,
+            transform,
+            on_reject: task.steps[index].on_reject,
+            counts: resumed
+                .and_then(|checkpoint| checkpoint.counts.steps.get(index))
+                .map(|total| total.counts)
+                .unwrap_or_default(),
+        };
+        let (sender, next) = mpsc::channel(CHANNEL_BATCHES);
+        parts.push(tokio::spawn(step.run(receiver, sender)));
+        receiver = next;
+    }
+    let entries = resumed
+        .map(|checkpoint| checkpoint.quarantined.clone())
+        .unwrap_or_default();
+    let sink = Sink {
+        contract: resumed
+            .and_then(|checkpoint| checkpoint.counts.steps.get(task.steps.len()))
+            .map(|total| total.counts)
+            .unwrap_or_default(),
+        loaded: resumed.map_or(0, |checkpoint| checkpoint.counts.loaded),
+        quarantine: (!task.dry_run).then(|| Quarantine::new(artifacts, task.clone(), entries)),
+        task,
+        conform,
+        destination,
+        progress,
+    };
+    let last = tokio::spawn(sink.run(receiver, at));
+    join(parts, last, &cancel).await
+}
+
+/// Waits for all parts. The first error from the source on is the one to tell: what is behind it only broke off.
+async fn join(
+    parts: Vec<JoinHandle<Result<()>>>,
+    last: JoinHandle<Result<Option<Finished>>>,
+    cancel: &CancellationToken,
+) -> Result<(TaskReceipt, Vec<QuarantineEntry>)> {
+    let last = last.await;
+    let mut first: Option<Error> = None;
+    for part in parts {
+        let failed = match part.await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(FlowError::Lost("source or a transform").into()),
+        };
+        first = first.or(failed);
+    }
+    let finished = match (last, first) {
+        // The load was shown: whatever else happened, it happened.
+        (Ok(Ok(Some(finished))), _) => finished,
+        (_, Some(error)) => return Err(error),
+        (Ok(Err(error)), None) => return Err(error),
+        (Ok(Ok(None)), None) if cancel.is_cancelled() => return Err(FlowError::Cancelled.into()),
+        _ => return Err(FlowError::Lost("destination").into()),
+    };
+    Ok((finished.receipt, finished.quarantined))
+}
+
+async fn restore(task: &PartitionTask, transforms: &mut [Box<dyn Transform>]) -> Result<()> {
+    let Some(checkpoint) = &task.resume else {
+        return Ok(());
+    };
+    let names: Vec<&str> = transforms.iter().map(|transform| transform.name()).collect();
+    let then: Vec<&str> = checkpoint
+        .counts
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .take(names.len())
+        .collect();
+    if names != then || checkpoint.snapshots.len() != names.len() {
+        return Err(
+            FlowError::Checkpoint(format!("it was made with {then:?}, and now there is {names:?}")).into(),
+        );
+    }
+    for (transform, snapshot) in transforms.iter_mut().zip(&checkpoint.snapshots) {
+        if let Some(text) = snapshot {
+            transform.restore(&decode_snapshot(text)?).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Which rows of a batch a slice holds.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::{DataType, Schema, TimeUnit};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use tidegate_core::batch::{Rejects, StepCounts};
+use tidegate_core::plan::{Partition, SliceRule};
+
+use crate::error::FlowError;
+
+/// The rule of a task, over the source's columns.
+pub(crate) struct Slice {
+    column: usize,
+    rule: SliceRule,
+    key: String,
+    window: Window,
+}
+
+/// `start <= value < end`, in the column's own unit.
+#[derive(Clone, Copy)]
+struct Window {
+    start: i64,
+    end: i64,
+}
+
+impl Slice {
+    /// The rule over a schema; none where every row may pass.
+    pub(crate) fn new(
+        partition: Option<&Partition>,
+        rule: SliceRule,
+        schema: &Schema,
+    ) -> Result<Option<Self>, FlowError> {
+        let Some(partition) = partition else {
+            return Ok(None);
+        };
+        let (Some(name), true) = (&partition.column, rule != SliceRule::Trusted) else {
+            return Ok(None);
+        };
+        let wrong = |why: String| FlowError::Slice {
+            column: name.clone(),
+            why,
+        };
+        let column = schema
+            .index_of(name)
+            .map_err(|_| wrong("is not among the source's columns".into()))?;
+        let data_type = schema.field(column).data_type();
+        let window = Window::of(partition, data_type)
+            .ok_or_else(|| wrong(format!("has the type {data_type}, and must hold times or dates")))?;
+        Ok(Some(Self {
+            column,
+            rule,
+            key: partition.key.0.clone(),
+            window,
+        }))
+    }
+
+    /// The rows that pass, what is refused, and the counts of both.
+    pub(crate) fn apply(
+        &self,
+        batch: RecordBatch,
+    ) -> Result<(RecordBatch, Option<Rejects>, StepCounts), FlowError> {
+        let rows_in = batch.num_rows() as u64;
+        let values = batch.column(self.column);
+        let inside = self.window.holds(values.as_ref());
+        let missing = values
+            .nulls()
+            .map(|nulls| BooleanArray::new(!nulls.inner(), None));
+        let kept = inside.true_count() as u64;
+        if kept == rows_in {
+            return Ok((
+                batch,
+                None,
+                StepCounts {
+                    rows_in,
+                    kept,
+                    ..StepCounts::default()
+                },
+            ));
+        }
+        let refused = match (self.rule, missing) {
+            (SliceRule::Reject, _) => BooleanArray::new(!inside.values(), None),
+            (_, Some(missing)) => missing,
+            (_, None) => BooleanArray::new(BooleanBuffer::new_unset(batch.num_rows()), None),
+        };
+        let rejected = refused.true_count() as u64;
+        let rejects = if rejected == 0 {
+            None
+        } else {
+            Some(self.rejects(&batch, &refused)?)
+        };
+        let passed = arrow_select::filter::filter_record_batch(&batch, &inside)?;
+        let counts = StepCounts {
+            rows_in,
+            kept,
+            rejected,
+            filtered: rows_in - kept - rejected,
+            ..StepCounts::default()
+        };
+        Ok((passed, rejects, counts))
+    }
+
+    fn rejects(&self, batch: &RecordBatch, refused: &BooleanArray) -> Result<Rejects, FlowError> {
+        let rows = arrow_select::filter::filter_record_batch(batch, refused)?;
+        let name = batch.schema().field(self.column).name().clone();
+        let values = rows.column(self.column);
+        let (codes, messages): (Vec<&str>, Vec<String>) = (0..rows.num_rows())
+            .map(|row| {
+                if values.is_null(row) {
+                    (
+                        "partition.missing",
+                        format!("`{name}` is missing, so no partition holds the row"),
+                    )
+                } else {
+                    (
+                        "partition.outside",
+                        format!("`{name}` is outside the partition `{}`", self.key),
+                    )
+                }
+            })
+            .unzip();
+        Ok(Rejects {
+            rows,
+            codes: StringArray::from_iter_values(codes),
+            messages: StringArray::from_iter_values(messages),
+        })
+    }
+}
+
+impl Window {
+    fn of(partition: &Partition, data_type: &DataType) -> Option<Self> {
+        let days = |day: NaiveDate| i64::from(day.to_epoch_days());
+        let (start, end) = match data_type {
+            DataType::Date32 => {
+                return Some(Self {
+                    start: days(partition.first_day),
+                    end: days(partition.end_day),
+                });
+            }
+            // An instant is compared with instants, a wall clock's reading with midnights on the wall.
+            DataType::Timestamp(_, Some(_)) => (partition.start, partition.end),
+            DataType::Timestamp(_, None) => {
+                let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+                (midnight(partition.first_day), midnight(partition.end_day))
+            }
+            _ => return None,
+        };
+        let DataType::Timestamp(unit, _) = data_type else {
+            return None;
+        };
+        let count = |instant: DateTime<Utc>| {
+            Some(match unit {
+                TimeUnit::Second => instant.timestamp(),
+                TimeUnit::Millisecond => instant.timestamp_millis(),
+                TimeUnit::Microsecond => instant.timestamp_micros(),
+                TimeUnit::Nanosecond => instant.timestamp_nanos_opt()?,
+            })
+        };
+        Some(Self {
+            start: count(start)?,
+            end: count(end)?,
+        })
+    }
+
+    /// One boolean a row, never null: a missing value is in no slice.
+    fn holds(self, values: &dyn Array) -> BooleanArray {
+        match values.data_type() {
+            DataType::Date32 => self.over(values.as_primitive::<Date32Type>()),
+            DataType::Timestamp(TimeUnit::Second, _) => {
+                self.over(values.as_primitive::<TimestampSecondType>())
+            }
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                self.over(values.as_primitive::<TimestampMillisecondType>())
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                self.over(values.as_primitive::<TimestampMicrosecondType>())
+            }
+            _ => self.over(values.as_primitive::<TimestampNanosecondType>()),
+        }
+    }
+
+    fn over<T: ArrowPrimitiveType>(self, values: &PrimitiveArray<T>) -> BooleanArray
+    where
+        T::Native: Into<i64>,
+    {
+        let inside = BooleanArray::from_unary(values, |value| {
+            let value: i64 = value.into();
+            self.start <= value && value < self.end
+        });
+        let bits = match inside.nulls() {
+            Some(nulls) => inside.values() & nulls.inner(),
+            None => inside.values().clone(),
+        };
+        BooleanArray::new(bits, None)
+    }
+}

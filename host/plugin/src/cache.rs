@@ -1,0 +1,111 @@
+//! Compiled components on disk, so that a plugin is compiled once a machine.
+//!
+//! A compiled component is native code, and loading one is trusting it. So the cache lies in a folder of the user's,
+//! never in a project (a project is cloned from anywhere), and a folder that others may write to is refused.
+
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tidegate_core::plan::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::error::PluginError;
+
+/// Compiled components by digest of the component and compatibility of the engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+}
+
+fn io(what: &'static str, file: &Path, error: &std::io::Error) -> PluginError {
+    PluginError::Io {
+        what,
+        file: file.display().to_string(),
+        why: error.to_string(),
+    }
+}
+
+impl Cache {
+    /// The cache in a folder, made where it is not there.
+    pub(crate) fn open(folder: &Path) -> Result<Self, PluginError> {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| io("cannot make the plugin cache", folder, &error))?;
+        if writable_by_others(folder) != Some(false) {
+            return Err(PluginError::Io {
+                what: "refusing the plugin cache",
+                file: folder.display().to_string(),
+                why: "others may write to it, and what lies there is run as native code; chmod go-w it"
+                    .into(),
+            });
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// The component of these bytes: loaded where it was compiled before, else compiled and kept.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        wasm: &[u8],
+    ) -> Result<Component, String> {
+        let file = self.file(engine, digest);
+        if writable_by_others(&file) == Some(false) {
+            // SAFETY: the file was written by this function below, and neither it nor its folder can be written to by
+            // another user; the engine's compatibility is part of its name, and wasmtime checks it again.
+            match unsafe { Component::deserialize_file(engine, &file) } {
+                Ok(component) => return Ok(component),
+                // A file cut short by a full disk: compile anew and replace it.
+                Err(_) => drop(std::fs::remove_file(&file)),
+            }
+        }
+        let component = Component::new(engine, wasm).map_err(|error| format!("{error:#}"))?;
+        // Not being able to keep it costs time, not correctness.
+        if let Ok(compiled) = component.serialize() {
+            let _ = write_whole(&file, &compiled);
+        }
+        Ok(component)
+    }
+
+    fn file(&self, engine: &Engine, digest: &Digest) -> PathBuf {
+        let mut hasher = std::hash::DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        self.folder
+            .join(format!("{}-{:016x}.cwasm", digest.hex(), hasher.finish()))
+    }
+}
+
+/// Whether somebody else may write to a file or folder; none where it is not there.
+fn writable_by_others(path: &Path) -> Option<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(metadata.permissions().mode() & 0o022 != 0)
+}
+
+/// Writes a file so that nobody ever sees half of it, nor writes to it.
+fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    // Two threads may compile one plugin at once.
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let write = WRITES.fetch_add(1, Ordering::Relaxed);
+    let temporary = file.with_extension(format!("{}-{write}.tmp", std::process::id()));
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut open| open.write_all(bytes))
+        .and_then(|()| std::fs::rename(&temporary, file))
+        .inspect_err(|_| {
+            let _ = std::fs::remove_file(&temporary);
+        })
+}

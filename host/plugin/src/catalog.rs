@@ -1,0 +1,205 @@
+//! Finds components by name and version in the project's plugin folders.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
+
+use tidegate_core::plan::Digest;
+use tidegate_core::schema::closest;
+
+use crate::error::PluginError;
+use crate::manifest::{Manifest, is_name};
+
+/// A plugin is a few megabytes, with an interpreter inside some tens; a file beyond this is something else.
+const MAX_PLUGIN_BYTES: u64 = 256 << 20;
+
+/// `NAME` or `NAME@VERSIONS`, as a schema writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// The plugin's name.
+    pub name: String,
+    /// The versions that will do.
+    pub versions: semver::VersionReq,
+}
+
+impl FromStr for Requirement {
+    type Err = PluginError;
+
+    fn from_str(text: &str) -> Result<Self, PluginError> {
+        let (name, versions) = text.split_once('@').unwrap_or((text, "*"));
+        if !is_name(name) {
+            return Err(PluginError::Requirement(
+                text.into(),
+                "a plugin's name has small letters, digits, `-` and `_`".into(),
+            ));
+        }
+        let versions = semver::VersionReq::parse(versions)
+            .map_err(|error| PluginError::Requirement(text.into(), error.to_string()))?;
+        Ok(Self {
+            name: name.into(),
+            versions,
+        })
+    }
+}
+
+/// A component with its manifest and digest; not compiled.
+#[derive(Debug)]
+pub struct Plugin {
+    /// The file that it came from.
+    pub file: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// Of the whole file.
+    pub digest: Digest,
+    /// The component.
+    pub wasm: Vec<u8>,
+}
+
+impl Plugin {
+    /// Reads a component.
+    pub fn read(file: &Path) -> Result<Self, PluginError> {
+        let not = |why: String| PluginError::NotAPlugin {
+            file: file.display().to_string(),
+            why,
+        };
+        let io = |error: std::io::Error| PluginError::Io {
+            what: "cannot read the plugin",
+            file: file.display().to_string(),
+            why: error.to_string(),
+        };
+        let length = std::fs::metadata(file).map_err(io)?.len();
+        if length > MAX_PLUGIN_BYTES {
+            return Err(not(format!("it has {length} bytes")));
+        }
+        let wasm = std::fs::read(file).map_err(io)?;
+        let manifest = Manifest::read(&wasm).map_err(not)?;
+        Ok(Self {
+            file: file.to_owned(),
+            manifest,
+            digest: Digest::of(&wasm),
+            wasm,
+        })
+    }
+}
+
+/// The plugins of a project.
+#[derive(Debug)]
+pub struct Catalog {
+    folders: Vec<PathBuf>,
+    read: Mutex<BTreeMap<PathBuf, Arc<Plugin>>>,
+}
+
+impl Catalog {
+    /// The plugins in these folders. A folder need not exist.
+    pub fn new(folders: Vec<PathBuf>) -> Self {
+        Self {
+            folders,
+            read: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// The newest plugin that fits. Only files named after it, `NAME.wasm` or `NAME-….wasm`, are looked into.
+    pub fn find(&self, wanted: &Requirement) -> Result<Arc<Plugin>, PluginError> {
+        let files = self.files();
+        let mut found: Vec<Arc<Plugin>> = Vec::new();
+        let mut refused = None;
+        for file in &files {
+            let stem = file
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default();
+            let fits = stem.replace('_', "-").starts_with(&wanted.name.replace('_', "-"));
+            if !fits {
+                continue;
+            }
+            match self.plugin(file) {
+                Ok(plugin) if plugin.manifest.name == wanted.name => found.push(plugin),
+                Ok(_) => {}
+                Err(error) => refused = Some(error),
+            }
+        }
+        found.sort_by(|a, b| b.manifest.version.cmp(&a.manifest.version));
+        if let Some(plugin) = found
+            .iter()
+            .find(|plugin| wanted.versions.matches(&plugin.manifest.version))
+        {
+            return Ok(plugin.clone());
+        }
+        if found.is_empty() {
+            return Err(refused.unwrap_or_else(|| self.not_found(wanted, &files)));
+        }
+        let versions: Vec<String> = found
+            .iter()
+            .map(|plugin| plugin.manifest.version.to_string())
+            .collect();
+        Err(PluginError::Version {
+            name: wanted.name.clone(),
+            wanted: wanted.versions.to_string(),
+            found: versions.join(", "),
+        })
+    }
+
+    /// The plugin of a digest, as a task names it.
+    pub fn by_digest(&self, name: &str, digest: &Digest) -> Result<Arc<Plugin>, PluginError> {
+        let wanted = Requirement {
+            name: name.into(),
+            versions: semver::VersionReq::STAR,
+        };
+        let files = self.files();
+        for file in &files {
+            match self.plugin(file) {
+                Ok(plugin) if plugin.digest == *digest => return Ok(plugin),
+                _ => {}
+            }
+        }
+        Err(self.not_found(&wanted, &files))
+    }
+
+    fn not_found(&self, wanted: &Requirement, files: &[PathBuf]) -> PluginError {
+        let stems: Vec<String> = files
+            .iter()
+            .filter_map(|file| {
+                file.file_stem()
+                    .and_then(|stem| stem.to_str())
+                    .map(|stem| stem.replace('_', "-"))
+            })
+            .collect();
+        PluginError::NotFound {
+            name: wanted.name.clone(),
+            folders: self
+                .folders
+                .iter()
+                .map(|folder| format!("`{}`", folder.display()))
+                .collect::<Vec<_>>()
+                .join(", "),
+            near: closest(&wanted.name, stems.iter().map(String::as_str)).map(str::to_owned),
+        }
+    }
+
+    fn plugin(&self, file: &Path) -> Result<Arc<Plugin>, PluginError> {
+        let mut read = self
+            .read
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(plugin) = read.get(file) {
+            return Ok(plugin.clone());
+        }
+        let plugin = Arc::new(Plugin::read(file)?);
+        read.insert(file.to_owned(), plugin.clone());
+        Ok(plugin)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self
+            .folders
+            .iter()
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flatten()
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+            .collect();
+        files.sort();
+        files
+    }
+}

@@ -1,0 +1,58 @@
+//! Values that must not be shown, taken out of everything that a guest says.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What stands in place of a secret.
+const MASK: &str = "***";
+
+/// The secrets of one step's config, in every form that a config or a debug print gives them. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Arc<[String]>);
+
+impl Secrets {
+    pub(crate) fn new(values: &[String]) -> Self {
+        let mut forms: Vec<String> = values
+            .iter()
+            .flat_map(|value| {
+                let json = serde_json::Value::from(value.as_str()).to_string();
+                let json = json.trim_matches('"').to_owned();
+                [value.clone(), json, value.escape_debug().to_string()]
+            })
+            .filter(|form| !form.is_empty())
+            .collect();
+        // A secret that holds another one goes first, or its rest would stay.
+        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self(forms.into())
+    }
+
+    pub(crate) fn redact(&self, text: String) -> String {
+        let mut text = text;
+        for form in self.0.iter() {
+            if text.contains(form.as_str()) {
+                text = text.replace(form.as_str(), MASK);
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secrets;
+
+    #[test]
+    fn a_secret_is_masked_in_every_form_and_the_longest_first() {
+        let secrets = Secrets::new(&["key".into(), "key-of-keys".into(), "a\"b\nc".into(), String::new()]);
+        let said = "key-of-keys, key, a\"b\nc, a\\\"b\\nc".to_owned();
+        assert_eq!(secrets.redact(said), "***, ***, ***, ***");
+        assert_eq!(format!("{secrets:?}"), "Secrets(4)");
+    }
+}

@@ -1,0 +1,43 @@
+//! The contract `tidegate:plugin@0.1.0`: bindings, and its types to ours and back.
+
+mod host;
+mod lift;
+mod lower;
+mod schema;
+pub mod types;
+
+pub use lift::{LiftError, lift};
+pub use lower::lower;
+pub(crate) use schema::{lift_shape, lower_schema};
+pub use types::{Column, Node};
+
+use arrow_array::RecordBatch;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::sandbox::Sandbox;
+
+/// A batch that the host holds for a guest: the granted columns.
+pub struct HostBatch(pub(crate) RecordBatch);
+
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit/since-v0.1",
+        world: "transform-plugin",
+        with: {
+            "tidegate:plugin/types": crate::v0_1::types,
+            "tidegate:plugin/batches.batch": crate::v0_1::HostBatch,
+        },
+        imports: { default: trappable },
+        exports: { default: async },
+    });
+}
+
+pub(crate) use bindings::exports::tidegate::plugin::transform;
+pub(crate) use bindings::{TransformPlugin, TransformPluginPre};
+
+/// Links what a plugin of this version may import.
+pub(crate) fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    TransformPlugin::add_to_linker::<Sandbox, HasSelf<Sandbox>>(linker, |sandbox| sandbox)
+}

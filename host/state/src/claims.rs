@@ -1,0 +1,154 @@
+//! Claims on asset partitions: who may work on one, and under which fence.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Uuid;
+use tidegate_core::plan::{AssetName, Epoch, PartitionKey, RunId, WorkerId};
+use tidegate_core::port::{AttemptKey, Claim};
+use tidegate_core::{Error, Kind};
+
+use crate::error::StateError;
+use crate::fence::end_attempt;
+use crate::pool::Pool;
+use crate::values::{from_integer, instant, to_json};
+
+/// What is wanted, by whom.
+pub(crate) struct Wanted<'a> {
+    pub(crate) run: RunId,
+    pub(crate) asset: &'a AssetName,
+    pub(crate) partition: &'a PartitionKey,
+    pub(crate) worker: &'a WorkerId,
+    pub(crate) dead: &'a [WorkerId],
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) lease_until: DateTime<Utc>,
+}
+
+/// The attempt under way at an asset partition; there is one at most.
+#[derive(sqlx::FromRow)]
+struct Holder {
+    run: Uuid,
+    attempt: i64,
+    epoch: i64,
+    worker: String,
+    lease_until: DateTime<Utc>,
+}
+
+impl Holder {
+    /// Why the attempt can be taken over, or none where it cannot.
+    fn lost(&self, wanted: &Wanted<'_>) -> Option<Error> {
+        let why = if wanted.dead.iter().any(|worker| worker.0 == self.worker) {
+            "is dead".to_owned()
+        } else if self.lease_until <= instant(wanted.at) {
+            format!("was not heard of until {}", self.lease_until)
+        } else {
+            return None;
+        };
+        let Self {
+            run, attempt, worker, ..
+        } = self;
+        let message = format!("attempt {attempt} of run {run} was lost: its worker `{worker}` {why}");
+        Some(Error::new(Kind::State, "attempt.lost", message).later())
+    }
+}
+
+/// The fence's lock is taken first and held to the end, so claims on one asset partition come one after the other.
+pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, StateError> {
+    let (asset, partition) = (wanted.asset.as_str(), wanted.partition.0.as_str());
+    let key = |run: Uuid, attempt: i64, epoch: i64| -> Result<AttemptKey, StateError> {
+        Ok(AttemptKey {
+            run: RunId(run),
+            asset: wanted.asset.clone(),
+            partition: wanted.partition.clone(),
+            attempt: from_integer("attempt", attempt)?,
+            epoch: Epoch(epoch),
+        })
+    };
+    let (attempt, epoch): (i64, i64) = in_transaction!(pool, |tx, dialect| {
+        sqlx::query(
+            "INSERT INTO fences (asset, partition_key, epoch) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+        )
+        .bind(asset)
+        .bind(partition)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(dialect::LOCK_FENCE)
+            .bind(asset)
+            .bind(partition)
+            .execute(&mut *tx)
+            .await?;
+
+        let holder: Option<Holder> = sqlx::query_as(
+            "SELECT run, attempt, epoch, worker, lease_until FROM attempts
+             WHERE asset = $1 AND partition_key = $2 AND state = 'running'",
+        )
+        .bind(asset)
+        .bind(partition)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(holder) = holder {
+            let Some(error) = holder.lost(&wanted) else {
+                let Holder {
+                    run,
+                    worker,
+                    lease_until,
+                    ..
+                } = holder;
+                return Ok(Claim::Held {
+                    run: RunId(run),
+                    worker: WorkerId(worker),
+                    lease_until,
+                });
+            };
+            let lost = key(holder.run, holder.attempt, holder.epoch)?;
+            end_attempt!(
+                tx,
+                lost,
+                "failed",
+                wanted.at,
+                Some(to_json("the lost attempt's error", &error)?)
+            );
+        }
+
+        let taken = sqlx::query(
+            "UPDATE run_partitions SET state = 'running' WHERE run = $1 AND asset = $2 AND partition_key = $3",
+        )
+        .bind(wanted.run.0)
+        .bind(asset)
+        .bind(partition)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if taken == 0 {
+            let (asset, partition) = (wanted.asset.clone(), wanted.partition.clone());
+            return Err(StateError::NoPartition {
+                run: wanted.run,
+                asset,
+                partition,
+            });
+        }
+        let epoch: i64 = sqlx::query_scalar(
+            "UPDATE fences SET epoch = epoch + 1 WHERE asset = $1 AND partition_key = $2 RETURNING epoch",
+        )
+        .bind(asset)
+        .bind(partition)
+        .fetch_one(&mut *tx)
+        .await?;
+        let attempt: i64 = sqlx::query_scalar(
+            "INSERT INTO attempts
+                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until)
+             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7
+             FROM attempts WHERE run = $1 AND asset = $2 AND partition_key = $3
+             RETURNING attempt",
+        )
+        .bind(wanted.run.0)
+        .bind(asset)
+        .bind(partition)
+        .bind(epoch)
+        .bind(wanted.worker.0.as_str())
+        .bind(instant(wanted.at))
+        .bind(instant(wanted.lease_until))
+        .fetch_one(&mut *tx)
+        .await?;
+        (attempt, epoch)
+    });
+    Ok(Claim::Granted(key(wanted.run.0, attempt, epoch)?))
+}

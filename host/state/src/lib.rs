@@ -1,0 +1,26 @@
+//! The state store over SQLite and Postgres.
+//!
+//! [`SqlStateStore`] is opened by address and is the only thing that this crate shows. Each query is one SQL text for
+//! both databases; what differs stands in `sqlite.rs` and `postgres.rs`, and the tables in `migrations/`.
+//!
+//! Instants are kept to the microsecond, which is what Postgres keeps.
+
+#[macro_use]
+mod pool;
+
+mod address;
+mod checkpoints;
+mod claims;
+mod error;
+mod events;
+mod fence;
+mod materializations;
+mod partitions;
+mod postgres;
+mod quarantine;
+mod runs;
+mod sqlite;
+mod store;
+mod values;
+
+pub use store::SqlStateStore;

@@ -1,0 +1,69 @@
+//! What is Postgres's own: how it is opened, locked, and what its error codes mean.
+
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use crate::error::{Cause, OpenError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a connection may take to be made, or to come free.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most connections that one process holds; every call is short.
+const MAX_CONNECTIONS: u32 = 8;
+
+/// Begins a transaction that may write. The level is named since a server's default may be another, and
+/// [`LOCK_FENCE`] wants that the statement behind the lock sees what was committed while it waited. The timeouts see to
+/// it that a process that was halted in the middle of a transaction keeps its locks from others for seconds, not for good.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
+     SET LOCAL lock_timeout = '10s';
+     SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
+/// Makes an asset partition the transaction's own until it ends.
+pub(crate) const LOCK_FENCE: &str =
+    "SELECT epoch FROM fences WHERE asset = $1 AND partition_key = $2 FOR UPDATE";
+
+/// Makes a run's event log the transaction's own until it ends. Rows that refer to the run can still be inserted.
+pub(crate) const LOCK_RUN: &str = "SELECT id FROM runs WHERE id = $1 FOR NO KEY UPDATE";
+
+/// Connects, and brings the tables up to date.
+pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgPool, OpenError> {
+    let options = options
+        .clone()
+        .application_name("tidegate")
+        .disable_statement_logging();
+    // Not through the pool, which would try for its whole timeout where nobody listens.
+    let connecting = PgConnection::connect_with(&options);
+    let mut connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .map_err(|_| {
+            let waited = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+            sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, waited))
+        })??;
+    MIGRATIONS.run_direct(None, &mut connection, false).await?;
+    connection.close().await?;
+    Ok(PgPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .connect_lazy_with(options))
+}
+
+/// What an error of Postgres means, by its SQLSTATE.
+pub(crate) fn cause(code: &str) -> Cause {
+    match code {
+        "40001" | "40P01" | "55P03" | "53300" => Cause::Busy,
+        "53100" => Cause::Full,
+        "25006" => Cause::ReadOnly,
+        "42501" => Cause::Denied,
+        "3D000" => Cause::NoDatabase,
+        _ if code.starts_with("28") => Cause::Denied,
+        // Lost or refused connections, a server that starts or stops, and one out of memory.
+        _ if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => Cause::Connection,
+        "XX001" | "XX002" => Cause::Corrupt,
+        _ => Cause::Other,
+    }
+}

@@ -1,0 +1,19 @@
+//! The contract of [`tidegate_core::port::StateStore`], every case on SQLite and on a real Postgres.
+//!
+//! The server's URL comes in `TIDEGATE_TEST_POSTGRES_URL`; `cargo xtask test` starts one and sets it.
+
+// Helpers are tests too, which clippy.toml cannot know.
+#![allow(clippy::unwrap_used)]
+
+#[macro_use]
+mod support;
+
+mod checkpoints;
+mod claims;
+mod events;
+mod fence;
+mod materializations;
+mod opening;
+mod partitions;
+mod quarantine;
+mod runs;

@@ -1,0 +1,116 @@
+//! The project's own tasks: `cargo xtask setup`, `guests`, `demo`, `test`, `services`, `ci` and `bench`.
+
+mod bench;
+mod demo;
+mod guests;
+mod process;
+mod services;
+mod setup;
+mod test;
+
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// What is typed behind `cargo xtask`.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The project's own tasks",
+    version
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs the Wasm target that plugins are built for, and looks for a C compiler
+    Setup,
+    /// Builds the plugins into plugins/dist
+    Guests,
+    /// Builds Tidegate and runs the example project in schemas/
+    Demo,
+    /// Installs and starts what the tests need, runs them all, and stops what it started
+    Test {
+        /// Handed to `cargo test` of the host; only the host's tests run then
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Starts or stops a service that tests need
+    Services {
+        #[command(subcommand)]
+        action: Action,
+    },
+    /// Runs what CI runs: format, lints, every test
+    Ci,
+    /// Times Tidegate and a peer on the same work
+    Bench {
+        /// Handed to bench/run.py
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Installs the service where it is missing, starts it, and leaves it running
+    Up { service: Service },
+    /// Stops it
+    Down { service: Service },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Service {
+    Postgres,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Setup => setup::run(),
+        Task::Guests => guests::run(),
+        Task::Demo => demo::run(),
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Services { action } => services(&action),
+        Task::Ci => {
+            process::stream(Command::new(process::root().join(".ci/run")).current_dir(process::root()))
+        }
+        Task::Bench { arguments } => bench::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn services(action: &Action) -> Result<(), String> {
+    match action {
+        Action::Up {
+            service: Service::Postgres,
+        } => {
+            services::postgres::install()?;
+            let server = services::postgres::up()?;
+            println!("export {}={}", services::postgres::URL_VARIABLE, server.url());
+            server.detach();
+        }
+        Action::Down {
+            service: Service::Postgres,
+        } => {
+            let stopped = services::postgres::down()?;
+            println!(
+                "{}",
+                if stopped {
+                    "postgres is stopped"
+                } else {
+                    "postgres was not up"
+                }
+            );
+        }
+    }
+    Ok(())
+}
