@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{process, setup};
 
@@ -13,37 +14,29 @@ pub(crate) fn run() -> Result<(), String> {
 }
 
 /// The target folder of the plugins' workspace: its own, since Cargo holds a folder for one build at a time.
-pub(crate) fn target() -> PathBuf {
+fn target() -> PathBuf {
     process::chosen_target().map_or_else(
         || process::root().join("plugins/target"),
         |target| target.join("guests"),
     )
 }
 
-/// The manifest of the plugins' workspace.
-pub(crate) fn manifest() -> PathBuf {
-    process::root().join("plugins/Cargo.toml")
+/// Cargo in the plugins' workspace. Started there, it finds the compiler's flags in plugins/.cargo.
+pub(crate) fn cargo(task: &str) -> Command {
+    let mut command = process::cargo();
+    command
+        .current_dir(process::root().join("plugins"))
+        .args([task, "--workspace", "--target-dir"])
+        .arg(target());
+    command
 }
 
 /// Builds the plugins; the target must be there.
 pub(crate) fn build() -> Result<(), String> {
-    process::stream(
-        process::cargo()
-            .args([
-                "build",
-                "--release",
-                "--workspace",
-                "--target",
-                setup::GUEST_TARGET,
-            ])
-            .arg("--manifest-path")
-            .arg(manifest())
-            .arg("--target-dir")
-            .arg(target()),
-    )?;
+    process::stream(cargo("build").args(["--release", "--target", setup::GUEST_TARGET]))?;
     let built = target().join(setup::GUEST_TARGET).join("release");
     let dist = process::root().join("plugins/dist");
-    let names = components(&process::metadata(&manifest())?);
+    let names = components(&process::metadata(&process::root().join("plugins/Cargo.toml"))?);
     deliver(&names, &built, &dist).map_err(|error| format!("{}: {error}", dist.display()))
 }
 

@@ -23,13 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     // Both run whatever the other says: one call shows all that fails.
     let plugins = if arguments.is_empty() {
         phase("tests of the plugins", || {
-            process::stream(
-                process::cargo()
-                    .args(["test", "--workspace", "--no-fail-fast", "--manifest-path"])
-                    .arg(guests::manifest())
-                    .arg("--target-dir")
-                    .arg(guests::target()),
-            )
+            process::stream(guests::cargo("test").arg("--no-fail-fast"))
         })
     } else {
         Ok(())

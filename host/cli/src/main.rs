@@ -1,2 +1,49 @@
 //! The tidegate command line.
-fn main() {}
+
+mod arguments;
+mod command;
+mod environment;
+mod output;
+mod session;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::output::Output;
+
+// Batches are large and short-lived: mimalloc keeps their pages and gives them to the next one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime did not start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(run(&arguments, &output)) {
+        Ok(code) => code,
+        Err(errors) => output.errors(&errors),
+    }
+}
+
+async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegate_core::Errors> {
+    let project = &arguments.project;
+    match &arguments.command {
+        Command::Init { name } => command::init::run(project, name.as_deref(), output),
+        Command::Check => command::check::run(project, output).await,
+        Command::Plan(selection) => command::plan::run(project, selection, output).await,
+        Command::Run(run) => command::run::run(project, run, output).await,
+        Command::Asset { command } => command::asset::run(project, command, output).await,
+        Command::Runs { command } => command::runs::run(project, command, output).await,
+        Command::Quarantine { command } => command::quarantine::run(project, command, output).await,
+        Command::Schema { folder } => command::schema::run(folder, output),
+        Command::Completions { shell } => Ok(command::completions::run(*shell)),
+    }
+}

@@ -140,7 +140,7 @@ fn generate(folder: &Path, rows: u64) -> Result<()> {
     for id in 0..rows {
         let user = random.random_range(0..200_000);
         let country = countries[random.random_range(0..countries.len())];
-        let amount = random.random_range(-10_000..100_000_000) as f64 / 100.0;
+        let amount = f64::from(random.random_range(-10_000..100_000_000)) / 100.0;
         let fx = random.random_range(0.5..1.5);
         let at = chrono::DateTime::from_timestamp(1_700_000_000 + i64::try_from(id)?, 0).unwrap_or_default();
         let (at, active) = (at.format("%Y-%m-%dT%H:%M:%SZ"), random.random::<bool>());

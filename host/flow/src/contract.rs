@@ -58,6 +58,7 @@ impl Conform {
                 }
             }
         }
+        let mut extra = Vec::new();
         for (place, field) in stream.fields().iter().enumerate() {
             if columns.iter().any(|column| column.name == *field.name()) {
                 continue;
@@ -68,12 +69,20 @@ impl Conform {
                     fields.push(field.clone());
                     places.push(place);
                 }
-                Contract::Strict => errors.push(FlowError::Contract {
-                    column: field.name().clone(),
-                    why: "reaches the destination, and is not in `columns`".into(),
-                    hint: "add it to `columns`, take it off with a transform's `drops`, or write `contract: discard`".into(),
-                }),
+                Contract::Strict => extra.push(field.name().as_str()),
             }
+        }
+        if !extra.is_empty() {
+            let (verb, them) = if extra.len() == 1 {
+                ("reaches", "it")
+            } else {
+                ("reach", "them")
+            };
+            errors.push(FlowError::Contract {
+                column: extra.join("`, `"),
+                why: format!("{verb} the destination, and `columns` does not name {them}"),
+                hint: format!("add {them} to `columns`, take {them} off with a transform's `drops`, or write `contract: discard`"),
+            });
         }
         if errors.is_empty() {
             Ok(Self {
@@ -214,7 +223,7 @@ mod tests {
             [
                 "the column `a` is int64 when it reaches the destination, and `columns` says utf8",
                 "the column `missing` does not reach the destination",
-                "the column `extra` reaches the destination, and is not in `columns`",
+                "the column `extra` reaches the destination, and `columns` does not name it",
             ]
         );
         let evolved = Conform::new(

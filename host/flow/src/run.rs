@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::plan::{PartitionTask, TaskReceipt};
-use tidegate_core::port::{ArtifactStore, Destination, QuarantineEntry, Source, Transform};
+use tidegate_core::port::{ArtifactStore, Destination, Source, Transform};
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -15,7 +15,7 @@ use crate::message::CHANNEL_BATCHES;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::read::read;
-use crate::sink::{Finished, Sink, decode_snapshot};
+use crate::sink::{Sink, decode_snapshot};
 use crate::step::Step;
 
 /// The parts of an attempt, opened.
@@ -42,7 +42,7 @@ pub struct Parts {
 
 /// Runs an attempt. On success everything is loaded and shown, and the quarantine's files are written; on an error
 /// nothing is shown, and what was checkpointed is kept for the next attempt.
-pub async fn run(parts: Parts) -> Result<(TaskReceipt, Vec<QuarantineEntry>)> {
+pub async fn run(parts: Parts) -> Result<TaskReceipt> {
     let Parts {
         task,
         source,
@@ -96,9 +96,9 @@ pub async fn run(parts: Parts) -> Result<(TaskReceipt, Vec<QuarantineEntry>)> {
 /// Waits for all parts. The first error from the source on is the one to tell: what is behind it only broke off.
 async fn join(
     parts: Vec<JoinHandle<Result<()>>>,
-    last: JoinHandle<Result<Option<Finished>>>,
+    last: JoinHandle<Result<Option<TaskReceipt>>>,
     cancel: &CancellationToken,
-) -> Result<(TaskReceipt, Vec<QuarantineEntry>)> {
+) -> Result<TaskReceipt> {
     let last = last.await;
     let mut first: Option<Error> = None;
     for part in parts {
@@ -117,7 +117,7 @@ async fn join(
         (Ok(Ok(None)), None) if cancel.is_cancelled() => return Err(FlowError::Cancelled.into()),
         _ => return Err(FlowError::Lost("destination").into()),
     };
-    Ok((finished.receipt, finished.quarantined))
+    Ok(finished)
 }
 
 async fn restore(task: &PartitionTask, transforms: &mut [Box<dyn Transform>]) -> Result<()> {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tidegate_core::batch::StepCounts;
 use tidegate_core::plan::{PartitionTask, TaskReceipt};
-use tidegate_core::port::{Checkpoint, Commit, Destination, QuarantineEntry, StepTotal, TaskCounts};
+use tidegate_core::port::{Checkpoint, Commit, Destination, StepTotal, TaskCounts};
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc::Receiver;
@@ -33,19 +33,13 @@ pub(crate) struct Sink {
     pub(crate) loaded: u64,
 }
 
-/// What came of an attempt.
-pub(crate) struct Finished {
-    pub(crate) receipt: TaskReceipt,
-    pub(crate) quarantined: Vec<QuarantineEntry>,
-}
-
 impl Sink {
     /// Runs to the end of the stream; none where it broke off before, and then nothing was shown.
     pub(crate) async fn run(
         mut self,
         mut input: Receiver<Message>,
         at: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Option<Finished>> {
+    ) -> Result<Option<TaskReceipt>> {
         let done = self.consume(&mut input).await;
         // Whoever sends is not kept waiting while the destination finishes or forgets.
         input.close();
@@ -145,7 +139,7 @@ impl Sink {
         self.progress.checkpoint(checkpoint).await
     }
 
-    async fn finish(mut self, end: Barrier, at: chrono::DateTime<chrono::Utc>) -> Result<Finished> {
+    async fn finish(mut self, end: Barrier, at: chrono::DateTime<chrono::Utc>) -> Result<TaskReceipt> {
         let quarantined = match &mut self.quarantine {
             Some(quarantine) => quarantine.flush().await?,
             None => Vec::new(),
@@ -164,12 +158,10 @@ impl Sink {
         };
         self.progress.counts(&end.counts);
         let columns = Column::of_schema(&self.conform.schema()).unwrap_or_else(|| self.task.columns.clone());
-        Ok(Finished {
-            receipt: TaskReceipt {
-                load,
-                counts: end.counts,
-                columns,
-            },
+        Ok(TaskReceipt {
+            load,
+            counts: end.counts,
+            columns,
             quarantined,
         })
     }

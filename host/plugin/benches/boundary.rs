@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
 };
 use arrow_schema::{DataType, Field, Schema};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -26,22 +27,50 @@ fn batch(rows: usize, columns: usize) -> RecordBatch {
     let range = || 0..rows as i64;
     let mut named: Vec<(String, ArrayRef)> = vec![
         ("id".into(), Arc::new(Int64Array::from_iter_values(range()))),
-        ("user".into(), Arc::new(Int64Array::from_iter_values(range().map(|i| i * 7_919 % 100_003)))),
-        ("name".into(), Arc::new(StringArray::from_iter_values(range().map(|i| format!("customer{i:06}"))))),
+        (
+            "user".into(),
+            Arc::new(Int64Array::from_iter_values(range().map(|i| i * 7_919 % 100_003))),
+        ),
+        (
+            "name".into(),
+            Arc::new(StringArray::from_iter_values(
+                range().map(|i| format!("customer{i:06}")),
+            )),
+        ),
         (
             "country".into(),
-            Arc::new(StringArray::from_iter_values(range().map(|i| ["GB", "US", "DE", "FR"][i as usize % 4]))),
+            Arc::new(StringArray::from_iter_values(
+                range().map(|i| ["GB", "US", "DE", "FR"][i as usize % 4]),
+            )),
         ),
-        ("amount".into(), Arc::new(Float64Array::from_iter_values(range().map(|i| i as f64 % 1_000.0 - 50.0)))),
-        ("fx".into(), Arc::new(Float64Array::from_iter_values(range().map(|i| 1.0 + (i % 13) as f64 / 10.0)))),
+        (
+            "amount".into(),
+            Arc::new(Float64Array::from_iter_values(
+                range().map(|i| i as f64 % 1_000.0 - 50.0),
+            )),
+        ),
+        (
+            "fx".into(),
+            Arc::new(Float64Array::from_iter_values(
+                range().map(|i| 1.0 + (i % 13) as f64 / 10.0),
+            )),
+        ),
         (
             "ts".into(),
-            Arc::new(TimestampMillisecondArray::from_iter_values(range().map(|i| 1_700_000_000_000 + i))),
+            Arc::new(TimestampMillisecondArray::from_iter_values(
+                range().map(|i| 1_700_000_000_000 + i),
+            )),
         ),
-        ("active".into(), Arc::new(BooleanArray::from_iter(range().map(|i| Some(i % 3 == 0))))),
+        (
+            "active".into(),
+            Arc::new(BooleanArray::from_iter(range().map(|i| Some(i % 3 == 0)))),
+        ),
     ];
     for index in named.len()..columns {
-        named.push((format!("extra{index}"), Arc::new(Int64Array::from_iter_values(range()))));
+        named.push((
+            format!("extra{index}"),
+            Arc::new(Int64Array::from_iter_values(range())),
+        ));
     }
     RecordBatch::try_from_iter(named).unwrap()
 }
@@ -50,7 +79,12 @@ fn batch(rows: usize, columns: usize) -> RecordBatch {
 fn native(batch: &RecordBatch) -> RecordBatch {
     let amount: &Float64Array = batch.column(4).as_primitive();
     let fx: &Float64Array = batch.column(5).as_primitive();
-    let product: Vec<f64> = amount.values().iter().zip(fx.values()).map(|(amount, fx)| amount * fx).collect();
+    let product: Vec<f64> = amount
+        .values()
+        .iter()
+        .zip(fx.values())
+        .map(|(amount, fx)| amount * fx)
+        .collect();
     let keep = BooleanArray::from_unary(amount, |amount| amount >= 0.0);
     let (offsets, values, nulls) = batch.column(2).as_string::<i32>().clone().into_parts();
     let mut values = values.to_vec();
@@ -65,7 +99,11 @@ fn native(batch: &RecordBatch) -> RecordBatch {
 }
 
 fn boundary(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let host = support::Host::new();
     for columns in [8, 32] {
         let mut group = criterion.benchmark_group(format!("{columns} columns"));
@@ -78,23 +116,41 @@ fn boundary(criterion: &mut Criterion) {
                 bencher.iter(|| black_box(native(black_box(input))));
             });
 
-            let step = host.step("guest-reference", serde_json::json!({}), &["amount", "fx", "name"], &["usd", "name"]);
+            let step = host.step(
+                "guest-reference",
+                serde_json::json!({}),
+                &["amount", "fx", "name"],
+                &["usd", "name"],
+            );
             let mut plugin = runtime.block_on(host.bind(&step, &input.schema())).unwrap();
             let done = runtime.block_on(plugin.process(input.clone(), 0)).unwrap();
-            assert_eq!(done.outputs[0].columns(), expected.columns(), "the guest does what the native code does");
-            group.bench_with_input(BenchmarkId::new("host-held batch", rows), &input, |bencher, input| {
-                bencher.iter_custom(|times| {
-                    runtime.block_on(async {
-                        let start = std::time::Instant::now();
-                        for sequence in 0..times {
-                            black_box(plugin.process(input.clone(), sequence).await.unwrap());
-                        }
-                        start.elapsed()
-                    })
-                });
-            });
+            assert_eq!(
+                done.outputs[0].columns(),
+                expected.columns(),
+                "the guest does what the native code does"
+            );
+            group.bench_with_input(
+                BenchmarkId::new("host-held batch", rows),
+                &input,
+                |bencher, input| {
+                    bencher.iter_custom(|times| {
+                        runtime.block_on(async {
+                            let start = std::time::Instant::now();
+                            for sequence in 0..times {
+                                black_box(plugin.process(input.clone(), sequence).await.unwrap());
+                            }
+                            start.elapsed()
+                        })
+                    });
+                },
+            );
 
-            let step = host.step("guest-reference", serde_json::json!({"noop": true}), &["amount"], &[]);
+            let step = host.step(
+                "guest-reference",
+                serde_json::json!({"noop": true}),
+                &["amount"],
+                &[],
+            );
             let mut plugin = runtime.block_on(host.bind(&step, &input.schema())).unwrap();
             group.bench_with_input(BenchmarkId::new("no-op", rows), &input, |bencher, input| {
                 bencher.iter_custom(|times| {

@@ -37,8 +37,8 @@ pub(crate) fn processed(
     few(&done.outputs)?;
     let mut account = Account::new(rows_in);
     // One output without repeats is no larger than its input.
-    let may_grow =
-        done.outputs.len() > 1 || matches!(done.outputs.as_slice(), [one] if matches!(one.rows, wit::Selection::Take(_)));
+    let may_grow = done.outputs.len() > 1
+        || matches!(done.outputs.as_slice(), [one] if matches!(one.rows, wit::Selection::Take(_)));
     let mut budget = may_grow.then(|| {
         let columns = shape.origins.iter().filter_map(|origin| match origin {
             Origin::Stream(place) => input.columns().get(*place),

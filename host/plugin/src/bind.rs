@@ -121,10 +121,7 @@ async fn guest(
     } else {
         step.config.to_string()
     };
-    let plugin = call(&mut store, async |store| {
-        pre.instantiate_async(store).await
-    })
-    .await?;
+    let plugin = call(&mut store, async |store| pre.instantiate_async(store).await).await?;
     let answer = call(&mut store, async |store| {
         plugin
             .tidegate_plugin_transform()
@@ -143,10 +140,7 @@ async fn guest(
     }
 }
 
-async fn guest_shape(
-    mut bound: Bound,
-    granted: usize,
-) -> Result<(Bound, crate::shape::GuestShape), Fault> {
+async fn guest_shape(mut bound: Bound, granted: usize) -> Result<(Bound, crate::shape::GuestShape), Fault> {
     let Bound {
         store,
         plugin,
@@ -181,5 +175,9 @@ pub(crate) fn said(sandbox: &Sandbox, fault: types::Fault) -> Fault {
 
 /// What a guest gave as a JSON pointer, or the whole config's where it is none.
 fn pointer(text: String) -> String {
-    if text.starts_with('/') { text } else { String::new() }
+    if text.starts_with('/') {
+        text
+    } else {
+        String::new()
+    }
 }

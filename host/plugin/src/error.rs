@@ -222,7 +222,8 @@ impl Fault {
             .map(|sequence| format!(", batch {sequence}"))
             .unwrap_or_default();
         // Whatever words of the guest's are in it: names of its shape, a time zone, its own message.
-        let what = printable(&cut(step.secrets.redact(self.to_string()), MAX_FAULT_BYTES));
+        let clean = |text: String| printable(&cut(step.secrets.redact(text), MAX_FAULT_BYTES));
+        let what = clean(self.to_string());
         let mut error = Error::new(
             self.kind(),
             self.code(),
@@ -235,7 +236,7 @@ impl Fault {
                 self.blame()
             ),
         );
-        error.hint = self.hint();
+        error.hint = self.hint().map(clean);
         if matches!(self, Self::Retryable(_) | Self::Busy) {
             error = error.later();
         }

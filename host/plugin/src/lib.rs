@@ -18,8 +18,8 @@ mod sandbox;
 mod secrets;
 mod shape;
 mod transform;
-mod wait;
 pub mod v0_1;
+mod wait;
 
 pub use bind::{Binding, bind};
 pub use catalog::{Catalog, Plugin, Requirement};

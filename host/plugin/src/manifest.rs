@@ -48,6 +48,12 @@ pub struct Manifest {
 impl Manifest {
     /// Reads the manifest out of a component, or says why there is none.
     pub(crate) fn read(wasm: &[u8]) -> Result<Self, String> {
+        if wasm.is_empty() {
+            return Err("it is empty".into());
+        }
+        if !wasm.starts_with(b"\0asm") {
+            return Err("it is not WebAssembly".into());
+        }
         for payload in Parser::new(0).parse_all(wasm) {
             let payload = payload.map_err(|error| format!("the file is damaged: {}", error.message()))?;
             match payload {

@@ -17,11 +17,16 @@ pub(crate) struct GuestOutput(Arc<Mutex<Said>>);
 #[derive(Default)]
 pub(crate) struct Said {
     bytes: Vec<u8>,
-    /// The lines that ended beyond what is held.
-    pub(crate) dropped_lines: u64,
+    dropped_ends: u64,
 }
 
 impl Said {
+    /// How many whole lines lie beyond what is held. The end of a line that was cut is not one more.
+    pub(crate) fn dropped_lines(&self) -> u64 {
+        let cut = self.bytes.last().is_some_and(|last| *last != b'\n');
+        self.dropped_ends.saturating_sub(u64::from(cut))
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
@@ -33,7 +38,7 @@ impl GuestOutput {
         let room = MAX_OUTPUT_BYTES.saturating_sub(said.bytes.len());
         let (held, dropped) = bytes.split_at(bytes.len().min(room));
         said.bytes.extend_from_slice(held);
-        said.dropped_lines += dropped.iter().filter(|byte| **byte == b'\n').count() as u64;
+        said.dropped_ends += dropped.iter().filter(|byte| **byte == b'\n').count() as u64;
     }
 
     /// What was written since the last time.
@@ -96,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_panic_says_more_than_the_line_behind_it() {
-        let panic = "warming up\n\nthread 'main' panicked at src/lib.rs:7:9:\nno such\nkey\nnote: run with `X`\n";
+        let panic =
+            "warming up\n\nthread 'main' panicked at src/lib.rs:7:9:\nno such\nkey\nnote: run with `X`\n";
         assert_eq!(
             last_words(panic).as_deref(),
             Some("panicked at src/lib.rs:7:9: no such key")

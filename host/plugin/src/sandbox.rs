@@ -171,7 +171,7 @@ impl Sandbox {
                 self.log(level, line.to_owned(), Vec::new());
             }
         }
-        let lines = self.log.lines + stdout.dropped_lines + stderr.dropped_lines;
+        let lines = self.log.lines + stdout.dropped_lines() + stderr.dropped_lines();
         if lines > MAX_LOG_LINES_PER_CALL {
             self.log.lines = 0;
             let dropped = lines - MAX_LOG_LINES_PER_CALL;

@@ -12,14 +12,26 @@ pub(crate) struct Secrets(Arc<[String]>);
 
 impl Secrets {
     pub(crate) fn new(values: &[String]) -> Self {
+        let json = |text: &str| {
+            let quoted = serde_json::Value::from(text).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        };
+        let debug = |text: &str| text.escape_debug().to_string();
         let mut forms: Vec<String> = values
             .iter()
+            .filter(|value| !value.is_empty())
             .flat_map(|value| {
-                let json = serde_json::Value::from(value.as_str()).to_string();
-                let json = json.trim_matches('"').to_owned();
-                [value.clone(), json, value.escape_debug().to_string()]
+                // As it is, as the config holds it, and either once more inside a text.
+                let (held, shown) = (json(value), debug(value));
+                [
+                    json(&held),
+                    debug(&held),
+                    debug(&shown),
+                    held,
+                    shown,
+                    value.clone(),
+                ]
             })
-            .filter(|form| !form.is_empty())
             .collect();
         // A secret that holds another one goes first, or its rest would stay.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -50,9 +62,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_in_every_form_and_the_longest_first() {
-        let secrets = Secrets::new(&["key".into(), "key-of-keys".into(), "a\"b\nc".into(), String::new()]);
-        let said = "key-of-keys, key, a\"b\nc, a\\\"b\\nc".to_owned();
-        assert_eq!(secrets.redact(said), "***, ***, ***, ***");
-        assert_eq!(format!("{secrets:?}"), "Secrets(4)");
+        let secrets = Secrets::new(&[
+            "key".into(),
+            "key-of-keys".into(),
+            "a\"b\nc".into(),
+            String::new(),
+        ]);
+        let said = "key-of-keys, key, a\"b\nc, a\\\"b\\nc, a\\\\\\\"b\\\\nc".to_owned();
+        assert_eq!(secrets.redact(said), "***, ***, ***, ***, ***");
+        assert_eq!(format!("{secrets:?}"), "Secrets(5)");
     }
 }

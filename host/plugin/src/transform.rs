@@ -26,12 +26,7 @@ pub struct PluginTransform {
 }
 
 impl PluginTransform {
-    pub(crate) fn new(
-        name: StepName,
-        shape: BoundShape,
-        shown: SchemaRef,
-        bound: Bound,
-    ) -> Self {
+    pub(crate) fn new(name: StepName, shape: BoundShape, shown: SchemaRef, bound: Bound) -> Self {
         let label = format!("{}@{}", name.plugin, name.version);
         Self {
             name,

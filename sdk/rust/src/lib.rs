@@ -87,7 +87,8 @@ pub mod prelude {
     pub use crate::shape::{Shape, made, passed};
     pub use crate::transform::Transform;
     pub use crate::{log, testing, text};
-    pub use {schemars, serde_json};
+    // `record_batch!` and the derives name these crates.
+    pub use {arrow_schema, schemars, serde_json};
 }
 
 /// Makes a type that implements [`Transform`] the component's transform, and puts the manifest (name, version,
@@ -111,12 +112,12 @@ macro_rules! export_transform {
                 "\",\"roles\":[\"transform\"],\"contract\":\"0.1.0\"}"
             );
 
-    #[used]
+            #[used]
             #[unsafe(link_section = "tidegate:manifest")]
             static SECTION: [u8; MANIFEST.len()] = $crate::export::section(MANIFEST);
 
             type Component = $crate::export::Component<$transform>;
-            $crate::bindings::export_transform_component!(Component with_types_in $crate::bindings);
+    $crate::bindings::export_transform_component!(Component with_types_in $crate::bindings);
         };
     };
 }

@@ -113,6 +113,9 @@ pub(super) fn fenced(folder: &Path, newest: Epoch, epoch: Epoch) -> FileError {
 /// Puts staged parts in place. Those that are already there were put there by an attempt that died, or by one that
 /// thinks it is still alive.
 fn place(folder: &Path, parts: &[Part], after: Observer<'_>) -> Result<()> {
+    if parts.is_empty() {
+        return Ok(());
+    }
     for (index, part) in parts.iter().enumerate() {
         let (from, to) = (
             part_path(folder, &part.name, Stage::Staged),

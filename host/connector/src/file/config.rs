@@ -62,7 +62,7 @@ pub struct SourceConfig {
 pub enum Format {
     /// Comma-separated values (RFC 4180).
     Csv,
-    /// A JSON object a line.
+    /// A JSON object a line. Text columns take numbers and booleans as they are written; binary is hexadecimal.
     Jsonl,
     /// Apache Parquet.
     Parquet,

@@ -46,13 +46,14 @@ impl FileDestination {
         open: &OpenDestination<'_>,
     ) -> tidegate_core::Result<Self> {
         let folder = partition_folder(root, open.asset, open.partition);
+        let root = root.to_owned();
         let (at, staged, epoch, token) = (
             folder.clone(),
             open.staged.to_vec(),
             open.epoch,
             open.token.clone(),
         );
-        let number = blocking::run(move || prepare(&at, &staged, epoch, &token)).await?;
+        let number = blocking::run(move || prepare(&root, &at, &staged, epoch, &token)).await?;
         Ok(Self {
             folder,
             config,
@@ -147,9 +148,8 @@ impl Destination for FileDestination {
 }
 
 /// Makes the folders of a partition, refuses an attempt that is too late, and answers the number of its next part.
-fn prepare(folder: &Path, staged: &[Part], epoch: Epoch, token: &LoadToken) -> Result<u64> {
-    let manifests = folder.join(MANIFESTS);
-    fs::create_dir_all(&manifests).map_err(|error| FileError::io(&manifests, error))?;
+fn prepare(root: &Path, folder: &Path, staged: &[Part], epoch: Epoch, token: &LoadToken) -> Result<u64> {
+    make_folders(root, &folder.join(MANIFESTS))?;
     if let Some(newest) = manifests::newest(folder)?
         && newest.epoch > epoch
         && newest.committed(token).is_none()
@@ -157,12 +157,34 @@ fn prepare(folder: &Path, staged: &[Part], epoch: Epoch, token: &LoadToken) -> R
         return Err(fenced(folder, newest.epoch, epoch));
     }
     verify_staged(folder, staged)?;
-    // An epoch is used once, but where the state store was reset it may have been used before: never write over a part.
-    let used = parts_in(folder)
-        .into_iter()
-        .filter(|file| file.epoch == epoch)
-        .map(|file| file.number);
-    Ok(used.max().map_or(0, |number| number + 1))
+    let mut number = 0;
+    for file in parts_in(folder) {
+        if file.epoch == epoch {
+            // An epoch is used once, but where the state store was reset it may have been used before: never write
+            // over a part.
+            number = number.max(file.number + 1);
+        } else if file.epoch < epoch && file.stage == Stage::Partial {
+            // Worthless, and it may be what fills the disk.
+            let _ = durable::remove(&part_path(folder, &file.name, file.stage));
+        }
+    }
+    Ok(number)
+}
+
+/// Makes a folder and those above it, up to the root's own, and makes their names durable.
+fn make_folders(root: &Path, folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(|error| FileError::io(folder, error))?;
+    for made in folder
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(root))
+    {
+        durable::sync_folder(made).map_err(|error| FileError::io(made, error))?;
+    }
+    Ok(())
 }
 
 /// Turns a part that is whole on disk into a staged one.

@@ -266,3 +266,52 @@ fn list(names: &[String]) -> String {
         shown.join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operating_system_says_has_its_code() {
+        let code = |number| FileError::io(Path::new("/x"), io::Error::from_raw_os_error(number)).code();
+        // ENOENT, EACCES, EPERM, EROFS, ENOTDIR, ENOSPC, EDQUOT, EIO, as Linux numbers them.
+        let codes = [2, 13, 1, 30, 20, 28, 122, 5].map(code);
+        let permission = "file.permission";
+        assert_eq!(
+            codes,
+            [
+                "file.not_found",
+                permission,
+                permission,
+                permission,
+                permission,
+                "file.disk_full",
+                "file.disk_full",
+                "file.io"
+            ]
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_device_is_a_full_disk() {
+        use std::io::Write;
+        let mut device = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = FileError::io(Path::new("/dev/full"), device.write_all(b"x").unwrap_err());
+        let error = Error::from(error);
+        assert_eq!(
+            (error.code.as_str(), error.retry),
+            ("file.disk_full", tidegate_core::Retry::Later)
+        );
+        assert!(error.message.contains("/dev/full") && error.hint.is_some());
+    }
+
+    #[test]
+    fn long_values_and_lists_are_cut() {
+        assert_eq!(shorten(&"é".repeat(80)), "é".repeat(80));
+        assert_eq!(shorten(&"é".repeat(81)), "é".repeat(80) + "…");
+        let names: Vec<_> = (0..50).map(|n| n.to_string()).collect();
+        assert!(list(&names).ends_with("`39`, and 10 more"));
+        assert_eq!(list(&[]), "none");
+    }
+}

@@ -116,3 +116,68 @@ pub(super) fn manifest_version(file_name: &str) -> Option<u64> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_known_by_its_file_name_at_every_stage() {
+        let name = part_name(Epoch(12), 3);
+        for stage in [Stage::Partial, Stage::Staged, Stage::Placed] {
+            let path = part_path(Path::new("/x"), &name, stage);
+            let file = PartFile::parse(path.file_name().and_then(|name| name.to_str()).unwrap()).unwrap();
+            let wanted = PartFile {
+                name: name.clone(),
+                epoch: Epoch(12),
+                number: 3,
+                stage,
+            };
+            assert_eq!(file, wanted);
+        }
+        for other in [
+            "data.parquet",
+            "part-1.parquet",
+            "part-1-x.parquet",
+            "part-1-2.parquet.tmp",
+            "_manifest",
+        ] {
+            assert_eq!(PartFile::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn keys_make_safe_and_different_names() {
+        let keys = [
+            "2013-01",
+            "a/b",
+            "a%2Fb",
+            "..",
+            ".x",
+            "_manifest",
+            "a_b.c=d",
+            "é",
+            "A",
+            "a",
+        ];
+        let names: std::collections::BTreeSet<_> = keys.map(encode_key).into_iter().collect();
+        assert_eq!(names.len(), keys.len());
+        assert!(
+            names
+                .iter()
+                .all(|name| !name.contains('/') && !name.starts_with(['.', '_']))
+        );
+        assert_eq!(encode_key("2013-01"), "2013-01");
+        assert_eq!(encode_key("a/b"), "a%2Fb");
+        assert_eq!(encode_key("a%2Fb"), "a%252Fb");
+    }
+
+    #[test]
+    fn versions_sort_as_their_names() {
+        let path = manifest_path(Path::new("/x"), 17);
+        assert_eq!(path, Path::new("/x/_manifest/00000000000000000017.json"));
+        assert_eq!(manifest_version("00000000000000000017.json"), Some(17));
+        assert_eq!(manifest_version("17.json"), None);
+        assert_eq!(manifest_version("00000000000000000017.json.1-2.tmp"), None);
+    }
+}

@@ -249,7 +249,7 @@ pub(in crate::file) mod tests {
                     bytes[scan.record_start()..scan.end()].to_vec(),
                 )),
                 Step::More => {
-                    known = (known + pieces.next().copied().unwrap_or(bytes.len())).min(bytes.len())
+                    known = (known + pieces.next().copied().unwrap_or(bytes.len())).min(bytes.len());
                 }
                 Step::End => return Ok(found),
                 Step::Unclosed { lines } => return Err(lines),

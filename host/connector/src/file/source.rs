@@ -44,13 +44,17 @@ impl Outlet {
 pub(super) struct FileSource {
     schema: SchemaRef,
     jobs: mpsc::Receiver<Job>,
+    /// The batch that is waited for, kept so that a wait can be broken off and taken up again.
+    next: Option<JoinHandle<Result<SourceBatch>>>,
+    /// The reader's thread, until it has ended.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl FileSource {
     /// Starts a reader on a thread of its own. It ends with its files, an error, or the source.
     pub(super) fn start(schema: SchemaRef, read: impl FnOnce(&Outlet) -> Read + Send + 'static) -> Self {
         let (sender, jobs) = mpsc::channel(AHEAD);
-        tokio::task::spawn_blocking(move || {
+        let reader = tokio::task::spawn_blocking(move || {
             let outlet = Outlet(sender);
             if let Err(Stop::Failed(error)) = read(&outlet)
                 && let Ok(place) = outlet.reserve()
@@ -58,7 +62,12 @@ impl FileSource {
                 place.send(Err(error));
             }
         });
-        Self { schema, jobs }
+        Self {
+            schema,
+            jobs,
+            next: None,
+            reader: Some(reader),
+        }
     }
 }
 
@@ -90,10 +99,105 @@ impl Source for FileSource {
     }
 
     async fn next(&mut self) -> tidegate_core::Result<Option<SourceBatch>> {
-        let Some(job) = self.jobs.recv().await else {
+        if self.next.is_none() {
+            match self.jobs.recv().await {
+                Some(job) => self.next = Some(job?),
+                // A reader that panicked sends nothing either; that must not pass for the end of the files.
+                None => {
+                    if let Some(reader) = self.reader.take() {
+                        reader.await.map_err(|error| panicked(&error))?;
+                    }
+                }
+            }
+        }
+        let Some(job) = &mut self.next else {
             return Ok(None);
         };
-        let batch = job?.await.map_err(|error| panicked(&error))??;
-        Ok(Some(batch))
+        let batch = job.await;
+        self.next = None;
+        Ok(Some(batch.map_err(|error| panicked(&error))??))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::RecordBatch;
+    use arrow_schema::Schema;
+    use tidegate_core::port::Cursor;
+
+    use super::*;
+
+    fn batch(number: u64) -> SourceBatch {
+        SourceBatch {
+            batch: RecordBatch::new_empty(Arc::new(Schema::empty())),
+            cursor: Cursor(number.into()),
+            rejects: None,
+        }
+    }
+
+    fn start(read: impl FnOnce(&Outlet) -> Read + Send + 'static) -> FileSource {
+        FileSource::start(Arc::new(Schema::empty()), read)
+    }
+
+    #[tokio::test]
+    async fn batches_keep_their_order_however_long_each_takes() {
+        let mut source = start(|outlet| {
+            for number in 0..20 {
+                outlet.parse(move || {
+                    std::thread::sleep(std::time::Duration::from_millis(number % 5));
+                    Ok(batch(number))
+                })?;
+            }
+            Ok(())
+        });
+        for number in 0..20 {
+            assert_eq!(source.next().await.unwrap().unwrap().cursor, batch(number).cursor);
+        }
+        assert!(source.next().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_ahead_than_was_meant() {
+        let (sender, reads) = std::sync::mpsc::channel();
+        let mut source = start(move |outlet| {
+            for number in 0..100 {
+                outlet.parse(move || Ok(batch(number)))?;
+                sender.send(number).ok();
+            }
+            Ok(())
+        });
+        source.next().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(reads.try_iter().count() <= AHEAD + 2);
+        drop(source);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_not_the_end() {
+        let mut source = start(|outlet| {
+            outlet.parse(|| Ok(batch(0)))?;
+            panic!("the reader broke");
+        });
+        source.next().await.unwrap();
+        assert_eq!(source.next().await.unwrap_err().code, "file.internal");
+
+        let mut source = start(|outlet| Ok(outlet.parse(|| panic!("the parser broke"))?));
+        assert_eq!(source.next().await.unwrap_err().code, "file.internal");
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_broken_off_loses_nothing() {
+        let mut source = start(|outlet| {
+            outlet.parse(|| {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                Ok(batch(7))
+            })?;
+            Ok(())
+        });
+        let short = std::time::Duration::from_millis(20);
+        assert!(tokio::time::timeout(short, source.next()).await.is_err());
+        assert_eq!(source.next().await.unwrap().unwrap().cursor, batch(7).cursor);
     }
 }

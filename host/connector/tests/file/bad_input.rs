@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::common::{Project, code_and_line, columns, gzip, read, rows, yaml, zstd};
+use crate::support::{Project, code_and_line, columns, gzip, read, rows, yaml, zstd};
 use tidegate_connector::file::FileConnector;
 use tidegate_core::Kind;
 use tidegate_core::port::Connector;
@@ -126,8 +126,8 @@ async fn an_unclosed_quote() {
 async fn text_that_is_not_utf8() {
     let found = csv(b"id,name\n1,a\n2,caf\xe9\n").await;
     assert_eq!(code_and_line(&found), ("file.bad_encoding", 3));
-    let found = csv(b"id,n\xe9me\n1,a\n").await;
-    assert_eq!(code_and_line(&found), ("file.bad_encoding", 1));
+    let found = csv(b"\n\r\nid,n\xe9me\n1,a\n").await;
+    assert_eq!(code_and_line(&found), ("file.bad_encoding", 3));
     let found = csv("id,name\n1,a\n".encode_utf16().flat_map(u16::to_le_bytes).fold(
         vec![0xff, 0xfe],
         |mut out, byte| {
@@ -273,7 +273,7 @@ async fn a_file_that_changes_while_it_is_read() {
     let project = Project::new();
     let line = "1,some text that is long enough\n";
     let path = project.write("a.csv", "id,name\n".to_owned() + &line.repeat(100_000));
-    let mut source = crate::common::open(&project.source("{path: a.csv}", COLUMNS), None, None, 1_000)
+    let mut source = crate::support::open(&project.source("{path: a.csv}", COLUMNS), None, None, 1_000)
         .await
         .unwrap();
     source.next().await.unwrap();

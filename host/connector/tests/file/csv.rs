@@ -1,7 +1,10 @@
 //! CSV files that are good.
 
-use crate::common::{Project, gzip, partition, read, rejects, rows, zstd};
+use crate::support::{Project, gzip, partition, read, rejects, rows, zstd};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use tidegate_core::port::Connector;
+use tidegate_core::schema::Column;
 
 const COLUMNS: &str = "id: int64; name: utf8; amount: float64";
 
@@ -145,7 +148,7 @@ async fn a_partition_key_stands_in_the_path() {
     project.write("2013-02/a.csv", "id,name,amount\n2,b,2\n");
     let spec = project.source("{path: \"{partition}/*.csv\"}", COLUMNS);
     let february = read(&spec, Some(&partition("2013-02")), None, 3).await.unwrap();
-    assert_eq!(crate::common::lines(&february), ["2|b|2.0"]);
+    assert_eq!(crate::support::lines(&february), ["2|b|2.0"]);
     assert_eq!(rows(&spec).await.unwrap().len(), 2);
     let none = read(&spec, Some(&partition("2013-0*")), None, 3)
         .await
@@ -186,7 +189,7 @@ async fn bad_rows_are_kept_aside_when_asked() {
     for batch_rows in [1, 2, 100] {
         let batches = read(&spec, None, None, batch_rows).await.unwrap();
         assert_eq!(
-            crate::common::lines(&batches),
+            crate::support::lines(&batches),
             ["1|a|1.0", "5|e|5.0", "8|h|8.0", "9|é|9.0"]
         );
         assert_eq!(
@@ -200,6 +203,71 @@ async fn bad_rows_are_kept_aside_when_asked() {
             ]
         );
     }
+}
+
+#[tokio::test]
+async fn values_are_those_that_arrow_reads() {
+    let project = Project::new();
+    let mut random = StdRng::seed_from_u64(11);
+    let mut text = "a,b,c,d,e,f\n".to_owned();
+    for _ in 0..5_000 {
+        let mut field = |make: &mut dyn FnMut(&mut StdRng) -> String| {
+            let value = if random.random_bool(0.1) {
+                String::new()
+            } else {
+                make(&mut random)
+            };
+            if random.random_bool(0.2) {
+                format!("\"{value}\"")
+            } else {
+                value
+            }
+        };
+        let fields = [
+            field(&mut |random| random.random::<i64>().to_string()),
+            field(&mut |random| random.random::<f64>().to_string()),
+            field(&mut |random| random.random::<bool>().to_string()),
+            field(&mut |random| {
+                "é,x "
+                    .repeat(random.random_range(0..3))
+                    .replace(',', if random.random() { ";" } else { "" })
+            }),
+            field(&mut |random| {
+                format!(
+                    "20{:02}-0{}-1{}",
+                    random.random_range(0..99),
+                    random.random_range(1..9),
+                    random.random_range(0..9)
+                )
+            }),
+            field(&mut |random| {
+                format!(
+                    "2013-0{}-01T0{}:00:00.{:03}Z",
+                    random.random_range(1..9),
+                    random.random_range(0..9),
+                    random.random_range(0..999)
+                )
+            }),
+        ];
+        text.push_str(&fields.join(","));
+        text.push_str(if random.random() { "\n" } else { "\r\n" });
+    }
+    project.write("a.csv", &text);
+    let spec = project.source(
+        "{path: a.csv}",
+        "a: int64; b: float64; c: boolean; d: utf8; e: date32; f: timestamp(ms, UTC)",
+    );
+    let ours = read(&spec, None, None, 512).await.unwrap();
+    let theirs = arrow_csv::ReaderBuilder::new(Column::schema(&spec.columns))
+        .with_header(true)
+        .with_batch_size(512)
+        .build(text.as_bytes())
+        .unwrap();
+    let theirs: Vec<_> = theirs.map(Result::unwrap).collect();
+    assert_eq!(
+        ours.into_iter().map(|batch| batch.batch).collect::<Vec<_>>(),
+        theirs
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tidegate_core::plan::PartitionKey;
 use tidegate_core::port::Connector;
 use tidegate_core::schema::{Column, Load};
 
-use crate::common::{Attempt, Project, asset, batch_lines, columns, commit, files, numbers_batch};
+use crate::support::{Attempt, Project, asset, batch_lines, columns, commit, files, numbers_batch};
 
 async fn seen(project: &Project) -> Vec<String> {
     project.asset("orders", "n: int64", None).await.unwrap()
@@ -24,6 +24,10 @@ fn texts(numbers: impl IntoIterator<Item = i64>) -> Vec<String> {
     numbers.into_iter().map(|n| n.to_string()).collect()
 }
 
+#[expect(
+    clippy::from_iter_instead_of_collect,
+    reason = "the array's type is what a reader looks for"
+)]
 #[tokio::test]
 async fn what_is_written_comes_back() {
     let project = Project::new();
@@ -139,7 +143,7 @@ async fn row_groups_and_encodings_are_as_asked() {
         .metadata()
         .row_groups()
         .iter()
-        .map(|group| group.num_rows())
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
         .collect();
     assert_eq!(groups, [2_048, 2_048, 2_048, 2_048, 1_808]);
     let first = reader.metadata().row_group(0);
@@ -329,7 +333,7 @@ async fn nothing_can_be_seen_before_the_commit() {
     destination.write(numbers_batch(0..5)).await.unwrap();
     assert_eq!(destination.stage().await.unwrap().len(), 1);
     destination.write(numbers_batch(5..8)).await.unwrap();
-    let parquet = |name: &String| name.ends_with(".parquet") || name.ends_with(".json");
+    let parquet = |name: &String| [".parquet", ".json"].iter().any(|ending| name.ends_with(ending));
     assert!(!files(&project.root()).iter().any(parquet));
     assert_eq!(
         project.asset("orders", "n: int64", None).await.unwrap_err().code,
@@ -527,4 +531,32 @@ async fn a_damaged_manifest_is_refused() {
     );
     let found = project.asset("orders", "n: int64", None).await.unwrap_err();
     assert!(found.message.contains("newer than this version"), "{found}");
+}
+
+#[tokio::test]
+async fn what_a_killed_attempt_left_half_written_makes_room_for_the_next() {
+    let project = Project::new();
+    Attempt::new(&project, Load::Replace, 1, "a")
+        .load(0..2)
+        .await
+        .unwrap();
+    project.write("orders/part-2-0.parquet.partial", "half");
+    project.write("orders/part-2-1.parquet.staged", "whole");
+    project.write("orders/part-9-0.parquet.partial", "of a newer attempt");
+    Attempt::new(&project, Load::Replace, 3, "b")
+        .open(numbers_batch([]).schema())
+        .await
+        .unwrap();
+    let left: Vec<_> = files(&project.path("orders"))
+        .into_iter()
+        .filter(|name| name.contains("part-"))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "part-1-0.parquet",
+            "part-2-1.parquet.staged",
+            "part-9-0.parquet.partial"
+        ]
+    );
 }

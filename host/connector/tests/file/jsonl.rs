@@ -1,6 +1,6 @@
 //! JSON Lines files that are good.
 
-use crate::common::{Project, read, rejects, rows};
+use crate::support::{Project, read, rejects, rows};
 
 #[tokio::test]
 async fn objects_become_rows_whatever_the_order_of_their_keys() {
@@ -43,7 +43,7 @@ async fn bad_rows_are_kept_aside_when_asked() {
     let spec = project.source("{path: a.jsonl, on_bad_row: quarantine}", "id: int64; name: utf8");
     for batch_rows in [1, 2, 100] {
         let batches = read(&spec, None, None, batch_rows).await.unwrap();
-        assert_eq!(crate::common::lines(&batches), ["1|~", "4|~", "5|~"]);
+        assert_eq!(crate::support::lines(&batches), ["1|~", "4|~", "5|~"]);
         assert_eq!(
             rejects(&batches),
             [

@@ -10,7 +10,7 @@ use tidegate_core::port::{ArtifactStore, Connector};
 use tidegate_core::schema::Load;
 use tidegate_core::{Kind, Retry};
 
-use crate::common::{Attempt, Project, files, numbers_batch, yaml};
+use crate::support::{Attempt, Project, files, numbers_batch, yaml};
 
 fn with_root<'a>(project: &'a Project, root: &Path) -> Attempt<'a> {
     let mut attempt = Attempt::new(project, Load::Replace, 1, "t");
@@ -105,7 +105,7 @@ async fn a_full_disk_leaves_what_was_there() {
         }
     }
     let found = match written {
-        Ok(()) => destination.commit(crate::common::commit()).await.unwrap_err(),
+        Ok(()) => destination.commit(crate::support::commit()).await.unwrap_err(),
         Err(error) => {
             destination.abort().await.unwrap();
             error

@@ -10,7 +10,7 @@ use arrow_array::{
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
-use crate::common::{Project, read, rows};
+use crate::support::{Project, read, rows};
 
 fn write(project: &Project, name: &str, row_group_rows: usize, columns: Vec<(&str, ArrayRef)>) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -41,7 +41,7 @@ async fn row_groups_are_read_in_batches_that_never_span_two() {
     let sizes: Vec<_> = batches.iter().map(|batch| batch.batch.num_rows()).collect();
     assert_eq!(sizes, [3, 2, 3, 2, 2]);
     assert_eq!(
-        crate::common::lines(&batches),
+        crate::support::lines(&batches),
         (0..12).map(|n| n.to_string()).collect::<Vec<_>>()
     );
 }

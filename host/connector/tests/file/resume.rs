@@ -8,22 +8,23 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tidegate_core::port::{Cursor, SourceBatch};
 
-use crate::common::{Project, gzip, lines, read, rejects, zstd};
+use crate::support::{Project, gzip, lines, read, rejects, zstd};
 
 /// Records with quotes, blank lines and line ends of every kind; some rows are bad.
 fn csv(from: usize, count: usize) -> Vec<u8> {
-    let mut text = "\u{feff}id,name\r\n".to_owned();
-    for id in from..from + count {
-        text.push_str(&match id % 7 {
-            0 => format!("{id},\"a\nb,\"\"{id}\"\"\r\n\"\r\n"),
-            1 => format!("\n\r\n{id},x\n"),
-            2 => format!("{id},\n"),
-            3 => format!("bad{id},y\r"),
-            4 => format!("{id},y,ragged\n"),
-            _ => format!("{id},é{id}\r\n"),
-        });
-    }
-    text.into_bytes()
+    let record = |id: usize| match id % 7 {
+        0 => format!("{id},\"a\nb,\"\"{id}\"\"\r\n\"\r\n"),
+        1 => format!("\n\r\n{id},x\n"),
+        2 => format!("{id},\n"),
+        3 => format!("bad{id},y\r"),
+        4 => format!("{id},y,ragged\n"),
+        _ => format!("{id},é{id}\r\n"),
+    };
+    let header = std::iter::once("\u{feff}id,name\r\n".to_owned());
+    header
+        .chain((from..from + count).map(record))
+        .collect::<String>()
+        .into_bytes()
 }
 
 fn jsonl(from: usize, count: usize) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AssetName, Digest, Epoch, Partition, PartitionKey, RunId};
-use crate::port::{Checkpoint, LoadReceipt};
+use crate::port::{Checkpoint, LoadReceipt, QuarantineEntry};
 use crate::schema::{Column, Contract, Load};
 
 /// One attempt at one asset partition. Serialisable: an engine may carry it to another process.
@@ -180,4 +180,6 @@ pub struct TaskReceipt {
     pub counts: crate::port::TaskCounts,
     /// What was loaded: column name and type, in order.
     pub columns: Vec<Column>,
+    /// The quarantine's files, over all attempts of the run.
+    pub quarantined: Vec<QuarantineEntry>,
 }

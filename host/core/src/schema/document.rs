@@ -8,6 +8,10 @@ use crate::error::{Error, Excerpt, Kind, Place};
 /// A schema document is written by people; a megabyte is a hundred times the longest seen.
 pub const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
+/// Lists and maps in one another. A document nests a dozen at most; and each level takes tens of kilobytes of the stack
+/// in a debug build, of which a thread has two megabytes.
+const MAX_DEPTH: usize = 32;
+
 /// One document with its text.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -63,7 +67,7 @@ impl Document {
             budget: serde_saphyr::budget! {
                 max_events: 200_000,
                 max_aliases: 1_000,
-                max_depth: 64,
+                max_depth: MAX_DEPTH,
                 max_nodes: 100_000,
             },
         };

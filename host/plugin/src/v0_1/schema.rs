@@ -189,7 +189,10 @@ impl Arena<'_> {
             .map(|index| self.member(holder, *index, depth))
             .collect::<Result<_, _>>()?;
         let mut names = HashSet::new();
-        match members.iter().find(|member| !names.insert(member.name().as_str())) {
+        match members
+            .iter()
+            .find(|member| !names.insert(member.name().as_str()))
+        {
             Some(twice) => Err(format!(
                 "a struct of its shape has the member `{}` twice",
                 twice.name()

@@ -5,12 +5,14 @@ use tidegate_core::schema::Column;
 use super::tokens::{Layout, Tokens};
 use crate::file::config::CheckedFiles;
 use crate::file::error::{FileError, Result};
+use crate::file::scan::count_lines;
+use crate::file::splitter::Block;
 
 /// The layout of a file whose header is a block of one record.
-pub(super) fn read(config: &CheckedFiles, columns: &[Column], path: &str, header: &[u8]) -> Result<Layout> {
-    let text = simdutf8::basic::from_utf8(header).map_err(|_| FileError::BadEncoding {
+pub(super) fn read(config: &CheckedFiles, columns: &[Column], path: &str, header: &Block) -> Result<Layout> {
+    let text = simdutf8::basic::from_utf8(&header.bytes).map_err(|_| FileError::BadEncoding {
         path: path.to_owned(),
-        line: 1,
+        line: header.line + blank_lines(&header.bytes),
         detail: " in the header",
     })?;
     let names = names(config, text);
@@ -38,6 +40,15 @@ pub(super) fn read(config: &CheckedFiles, columns: &[Column], path: &str, header
 /// The layout of a file without a header: its fields are the columns, in order.
 pub(super) fn by_position(config: &CheckedFiles, columns: &[Column]) -> Layout {
     layout(config, (0..columns.len()).map(Some).collect(), columns.len())
+}
+
+/// How many lines come before the first that is not blank.
+fn blank_lines(bytes: &[u8]) -> u64 {
+    let blank = bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count();
+    count_lines(&bytes[..blank])
 }
 
 fn names(config: &CheckedFiles, text: &str) -> Vec<String> {

@@ -50,7 +50,7 @@ impl CsvParser {
             let Some(block) = splitter.next_block(1)? else {
                 return Err(FileError::Empty { path });
             };
-            header::read(config, columns, &path, &block.bytes)?
+            header::read(config, columns, &path, &block)?
         } else {
             header::by_position(config, columns)
         };

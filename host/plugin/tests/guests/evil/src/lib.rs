@@ -23,6 +23,7 @@ struct Evil;
 
 struct Bound {
     deed: String,
+    config: String,
     calls: Cell<u32>,
 }
 
@@ -86,6 +87,13 @@ impl wit::GuestTransformer for Bound {
         match deed.as_str() {
             "bind-trap" => panic!("on purpose"),
             "bind-spin" => spin(),
+            "bind-schema" => return Err(types::Fault::InvalidSchema("not these".into())),
+            "bind-pointer" => {
+                return Err(types::Fault::InvalidConfig(types::ConfigFault {
+                    pointer: "no pointer\u{1b}[2J".into(),
+                    message: "wrong".into(),
+                }));
+            }
             "bind-secret" => {
                 return Err(types::Fault::InvalidConfig(types::ConfigFault {
                     pointer: "/deed".into(),
@@ -96,6 +104,7 @@ impl wit::GuestTransformer for Bound {
         }
         Ok(wit::Transformer::new(Self {
             deed,
+            config,
             calls: Cell::new(0),
         }))
     }
@@ -128,6 +137,86 @@ impl wit::GuestTransformer for Bound {
                 });
             }
             "not-null" => shape.fields[0].nullable = false,
+            "shape-trap" => panic!("in the shape"),
+            "shape-secret" => shape.fields[0].name.clone_from(&self.config),
+            "shape-terminal" => shape.fields[0].name = "\u{1b}[2J".repeat(10_000),
+            "shape-from" => {
+                shape.columns[0] = wit::ShapeColumn::Made(wit::MadeColumn {
+                    field: 0,
+                    from: vec![9],
+                });
+            }
+            "shape-field" => {
+                shape.columns[0] = wit::ShapeColumn::Made(wit::MadeColumn {
+                    field: 9,
+                    from: Vec::new(),
+                });
+            }
+            "shape-bomb" => {
+                // Each level has the next one twice: 2^30 fields when written out.
+                shape.fields[0].data_type = types::DataType::StructOf(vec![1, 2]);
+                for level in 0..30u32 {
+                    let next = vec![2 * level + 3, 2 * level + 4];
+                    for name in ["a", "b"] {
+                        shape
+                            .fields
+                            .push(field(name, types::DataType::StructOf(next.clone())));
+                    }
+                }
+                shape.fields.push(field("a", types::DataType::Utf8));
+                shape.fields.push(field("b", types::DataType::Utf8));
+            }
+            "shape-deep" => {
+                shape.fields = (1..200)
+                    .map(|next| field("made", types::DataType::ListOf(next)))
+                    .collect();
+                shape.fields.push(field("made", types::DataType::Utf8));
+            }
+            "shape-many" => {
+                shape.columns = vec![shape.columns[0].clone(); 20_000];
+            }
+            "shape-hollow" => shape.fields[0].data_type = types::DataType::StructOf(Vec::new()),
+            "shape-member" => {
+                shape.fields[0].data_type = types::DataType::ListOf(1);
+                shape.fields.push(field("\u{1b}[2J", types::DataType::Utf8));
+            }
+            "shape-members" => {
+                shape.fields[0].data_type = types::DataType::StructOf(vec![1, 2]);
+                shape.fields.push(field("x", types::DataType::Utf8));
+                shape.fields.push(field("x", types::DataType::Utf8));
+            }
+            "shape-zone" => {
+                shape.fields[0].data_type = types::DataType::Timestamp(types::Timestamp {
+                    unit: types::TimeUnit::Second,
+                    timezone: Some("Mars/\u{1b}[2JBase".into()),
+                });
+            }
+            "shape-decimal" => {
+                shape.fields[0].data_type = types::DataType::Decimal128(types::Decimal {
+                    precision: 39,
+                    scale: 0,
+                });
+            }
+            "shape-scale" => {
+                shape.fields[0].data_type = types::DataType::Decimal256(types::Decimal {
+                    precision: 5,
+                    scale: -1,
+                });
+            }
+            "shape-time" => shape.fields[0].data_type = types::DataType::Time64(types::TimeUnit::Second),
+            "shape-fixed" => shape.fields[0].data_type = types::DataType::FixedBinary(0),
+            "shape-nothing" => {
+                shape.carry = wit::Carry::Nothing;
+                shape.columns.clear();
+            }
+            "repeat" | "outputs" => shape.columns.clear(),
+            "finish-passes" => {
+                shape.carry = wit::Carry::Nothing;
+                shape.columns[0] = wit::ShapeColumn::Input(wit::PassedColumn {
+                    input: 0,
+                    name: "made".into(),
+                });
+            }
             _ => {}
         }
         shape
@@ -147,6 +236,7 @@ impl wit::GuestTransformer for Bound {
             }
             "exit" => std::process::exit(0),
             "recurse" => made(text(&[0, recurse(&[1; 64]) as i32], b"", 0, &[])),
+            "recurse-lean" => made(text(&[0, recurse_lean(1) as i32], b"", 0, &[])),
             "memory" => {
                 let mut held: Vec<Vec<u8>> = Vec::new();
                 loop {
@@ -161,6 +251,112 @@ impl wit::GuestTransformer for Bound {
                 }],
                 buffers: vec![Vec::new(), whole(48 << 20)],
             }),
+            // A thousand lists that are one and the same megabyte.
+            "alias-output" => {
+                let region = whole(1 << 20).leak();
+                let mut alias =
+                    || unsafe { Vec::from_raw_parts(region.as_mut_ptr(), region.len(), region.len()) };
+                made(types::Column {
+                    nodes: Vec::new(),
+                    buffers: (0..1_000).map(|_| alias()).collect(),
+                })
+            }
+            "many-columns" => {
+                let column = || {
+                    wit::OutputColumn::Made(types::Column {
+                        nodes: Vec::new(),
+                        buffers: Vec::new(),
+                    })
+                };
+                outputs(wit::Selection::All, (0..100_000).map(|_| column()).collect())
+            }
+            "take-bomb" => outputs(
+                wit::Selection::Take(vec![0; 1 << 20]),
+                vec![wit::OutputColumn::Made(good(1 << 20))],
+            ),
+            "repeat" => {
+                let all = || wit::Output {
+                    rows: wit::Selection::All,
+                    columns: Vec::new(),
+                };
+                wit::Processed {
+                    outputs: (0..5_000).map(|_| all()).collect(),
+                    rejects: Vec::new(),
+                    rest: wit::Disposition::Filtered,
+                }
+            }
+            "outputs" => {
+                let none = || wit::Output {
+                    rows: wit::Selection::Take(Vec::new()),
+                    columns: Vec::new(),
+                };
+                wit::Processed {
+                    outputs: (0..50_000).map(|_| none()).collect(),
+                    rejects: Vec::new(),
+                    rest: wit::Disposition::Filtered,
+                }
+            }
+            "handles" => loop {
+                std::mem::forget(wit::Transformer::new(Self {
+                    deed: String::new(),
+                    config: String::new(),
+                    calls: Cell::new(0),
+                }));
+            },
+            "first-batch-grows" => {
+                if self.calls.get() > 1 {
+                    panic!("on the second batch");
+                }
+                let refused = Vec::<u8>::new().try_reserve_exact(1 << 30).is_err();
+                assert!(refused, "a gigabyte was given");
+                made(good(rows))
+            }
+            "naps" => {
+                for _ in 0..100 {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                    std::hint::black_box((0..1_000u64).sum::<u64>());
+                }
+                made(good(rows))
+            }
+            "log-long" => {
+                host::log(host::Level::Warn, &"é".repeat(1 << 20), &[("k".repeat(1 << 20), "v".into())]);
+                made(good(rows))
+            }
+            "log-huge" => {
+                host::log(host::Level::Warn, &"x".repeat(40 << 20), &[]);
+                made(good(rows))
+            }
+            "log-fields" => {
+                let fields: Vec<(String, String)> = (0..1_000).map(|n| (n.to_string(), "v".into())).collect();
+                host::log(host::Level::Info, "many", &fields);
+                made(good(rows))
+            }
+            "log-secret" => {
+                host::log(host::Level::Info, &self.config, &[("config".into(), self.config.clone())]);
+                host::progress(&self.config);
+                made(good(rows))
+            }
+            "print-secret" => {
+                println!("{}", self.config);
+                eprintln!("{:?}", self.config);
+                made(good(rows))
+            }
+            "print-long" => {
+                print!("{}", "y".repeat(1 << 20));
+                made(good(rows))
+            }
+            "trap-secret" => panic!("with {}", self.config),
+            "fault-secret" => return Err(types::Fault::Fatal(self.config.clone())),
+            "fault-data" => return Err(types::Fault::InvalidData("not such rows".into())),
+            "reject-secret" => wit::Processed {
+                outputs: Vec::new(),
+                rejects: vec![wit::Reject {
+                    row: 0,
+                    code: "secret".into(),
+                    message: format!("{}\u{1b}[2J{}", self.config, "m".repeat(1 << 16)),
+                }],
+                rest: wit::Disposition::Filtered,
+            },
             "log-flood" => {
                 for line in 0..100_000 {
                     host::log(host::Level::Info, &format!("line {line}"), &[]);
@@ -308,6 +504,10 @@ impl wit::GuestTransformer for Bound {
         match self.deed.as_str() {
             "finish-selects" => Ok(outputs(wit::Selection::All, Vec::new()).outputs),
             "finish-trap" => panic!("at the end"),
+            "finish-makes" => {
+                Ok(outputs(wit::Selection::Made(1), vec![wit::OutputColumn::Made(good(1))]).outputs)
+            }
+            "finish-passes" => Ok(outputs(wit::Selection::Made(1), vec![wit::OutputColumn::Input]).outputs),
             _ => Ok(Vec::new()),
         }
     }
@@ -315,12 +515,17 @@ impl wit::GuestTransformer for Bound {
     fn snapshot(&self) -> Result<Option<Vec<u8>>, types::Fault> {
         match self.deed.as_str() {
             "snapshot-huge" => Ok(Some(vec![0; 20 << 20])),
+            "snapshot-trap" => panic!("while saving"),
             _ => Ok(None),
         }
     }
 
     fn restore(&self, _: Vec<u8>) -> Result<(), types::Fault> {
-        Ok(())
+        match self.deed.as_str() {
+            "restore-refuses" => Err(types::Fault::InvalidData("no state of mine".into())),
+            "restore-trap" => panic!("while restoring"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -336,6 +541,12 @@ fn recurse(frame: &[u64; 64]) -> u64 {
     let mut next = *frame;
     next[0] = std::hint::black_box(frame[0] + 1);
     recurse(std::hint::black_box(&next)) + next[1]
+}
+
+/// Fills the engine's stack before its own, which lies in its memory.
+#[inline(never)]
+fn recurse_lean(turn: u64) -> u64 {
+    recurse_lean(std::hint::black_box(turn) + 1).wrapping_mul(turn)
 }
 
 #[cfg(target_arch = "wasm32")]

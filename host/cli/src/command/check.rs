@@ -1,0 +1,27 @@
+//! `tidegate check`: everything that can be found before any data moves.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+use tidegate_core::Errors;
+
+use crate::output::Output;
+use crate::session;
+
+pub(crate) async fn run(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_project(folder)?;
+    let plans = project.prepare(&project.graph().order()).await?;
+    let steps: usize = plans.iter().map(|plan| plan.steps.len()).sum();
+    let resources = project.documents().resources.len();
+    output.show(
+        &json!({"assets": plans.len(), "resources": resources, "transforms": steps}),
+        || {
+            println!(
+                "ok: {} assets, {resources} resources, {steps} transforms",
+                plans.len()
+            );
+        },
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,165 @@
+//! `tidegate plan`: what a run would do.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use tidegate_core::Errors;
+use tidegate_core::plan::{PartitionKey, SliceRule};
+use tidegate_core::schema::{ByteSize, Column, Millis};
+use tidegate_orchestrator::{AssetPlan, PlannedStep, Project};
+
+use crate::arguments::Selection;
+use crate::output::{Output, Table};
+use crate::session;
+
+pub(crate) async fn run(folder: &Path, selection: &Selection, output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_project(folder)?;
+    let everything = Selection {
+        assets: Vec::new(),
+        all: true,
+        partition: selection.partition.clone(),
+    };
+    let asked = if selection.assets.is_empty() {
+        &everything
+    } else {
+        selection
+    };
+    let plans = session::plans(&project, asked).await?;
+    let described: Vec<Value> = plans.iter().map(|plan| describe(plan, &project)).collect();
+    output.show(&described, || {
+        for plan in &plans {
+            print(plan, &project);
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where an asset will lie.
+pub(crate) fn location(plan: &AssetPlan, project: &Project) -> String {
+    let connectors = tidegate_connector::all();
+    let connector = connectors
+        .iter()
+        .find(|connector| connector.kind() == plan.destination.connector);
+    let place =
+        connector.map(|connector| connector.locate(&plan.name, &plan.destination, &PartitionKey::whole()));
+    shorten(&place.unwrap_or_default(), project)
+}
+
+/// A path as seen from the project's folder.
+pub(crate) fn shorten(path: &str, project: &Project) -> String {
+    let absolute = std::fs::canonicalize(project.root()).unwrap_or_default();
+    for root in [absolute.as_path(), project.root()] {
+        if let Ok(inside) = Path::new(path).strip_prefix(root) {
+            return inside.display().to_string();
+        }
+    }
+    path.to_owned()
+}
+
+fn partitions(plan: &AssetPlan) -> Option<usize> {
+    plan.partitioning
+        .as_ref()
+        .map(|slices| slices.partitions(chrono::Utc::now()).len())
+}
+
+fn source(plan: &AssetPlan) -> String {
+    match &plan.upstream {
+        Some(asset) => format!("asset {asset}"),
+        None => {
+            let path = plan
+                .source
+                .config
+                .get("path")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            format!("{} {path}", plan.source.connector).trim_end().to_owned()
+        }
+    }
+}
+
+fn describe(plan: &AssetPlan, project: &Project) -> Value {
+    json!({
+        "asset": plan.name,
+        "source": source(plan),
+        "partitions": partitions(plan),
+        "reads": plan.source.columns,
+        "steps": plan.steps,
+        "load": plan.destination.load,
+        "destination": location(plan, project),
+        "columns": Column::of_schema(&plan.loaded),
+    })
+}
+
+fn print(plan: &AssetPlan, project: &Project) {
+    println!("{}", plan.name);
+    let slices = match (partitions(plan), plan.slice) {
+        (None, _) => String::new(),
+        (Some(count), SliceRule::Filter) => format!(", {count} partitions, rows of others left out"),
+        (Some(count), _) => format!(", {count} partitions"),
+    };
+    println!("  source       {}{slices}", source(plan));
+    for step in &plan.steps {
+        print_step(step);
+    }
+    println!(
+        "  destination  {} ({})",
+        location(plan, project),
+        plan.destination.load.text()
+    );
+    let mut table = Table::new(&["    column", "type", "from"]);
+    for field in Column::of_schema(&plan.loaded).unwrap_or_default() {
+        let required = if field.nullable { "" } else { " not null" };
+        table.row([
+            format!("    {}", field.name),
+            format!("{}{required}", field.data_type),
+            lineage(plan, &field.name),
+        ]);
+    }
+    table.print();
+    println!();
+}
+
+fn print_step(step: &PlannedStep) {
+    let spec = &step.spec;
+    let grant = &spec.grant;
+    println!(
+        "  transform    {}@{} ({})",
+        spec.plugin,
+        spec.version,
+        spec.digest.short()
+    );
+    println!("               shown    {}", grant.reads.join(", "));
+    if !grant.writes.is_empty() {
+        println!("               writes   {}", grant.writes.join(", "));
+    }
+    if !spec.drops.is_empty() {
+        println!("               drops    {}", spec.drops.join(", "));
+    }
+    if !step.secrets.is_empty() {
+        println!("               secrets  {}", step.secrets.join(", "));
+    }
+    println!(
+        "               limits   {} memory, {} a batch",
+        ByteSize(grant.memory_bytes),
+        Millis(grant.time_per_batch_ms)
+    );
+}
+
+/// The source's columns that a loaded column's values come from, through every step.
+pub(crate) fn lineage(plan: &AssetPlan, column: &str) -> String {
+    let mut names = vec![column.to_owned()];
+    for step in plan.steps.iter().rev() {
+        let mut above: Vec<String> = Vec::new();
+        for name in &names {
+            let found = step.lineage.0.iter().find(|output| output.name == *name);
+            for from in found.map(|output| output.from.clone()).unwrap_or_default() {
+                if !above.contains(&from) {
+                    above.push(from);
+                }
+            }
+        }
+        names = above;
+    }
+    names.join(", ")
+}

@@ -1,0 +1,149 @@
+//! `tidegate quarantine list` and `show`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use arrow_array::RecordBatch;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Map, Value};
+use tidegate_core::port::QuarantineEntry;
+use tidegate_core::{Error, Errors, Kind};
+use tidegate_orchestrator::Project;
+
+use crate::arguments::QuarantineCommand;
+use crate::output::{Output, Table, grouped, printable};
+use crate::session;
+
+pub(crate) async fn run(
+    folder: &Path,
+    command: &QuarantineCommand,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
+    let project = session::open_project(folder)?;
+    match command {
+        QuarantineCommand::List { asset } => list(&project, asset.as_deref(), output).await,
+        QuarantineCommand::Show { what, limit } => show(&project, what, *limit, output).await,
+    }
+}
+
+async fn list(project: &Project, asset: Option<&str>, output: &Output) -> Result<ExitCode, Errors> {
+    let state = session::open_state(project).await?;
+    let asset = asset.map(|name| session::asset(project, name)).transpose()?;
+    let entries = state.quarantine(asset.as_ref(), None).await?;
+    let mut table = Table::new(&["asset", "partition", "step", ">rows", "codes", "file"]);
+    for entry in &entries {
+        let codes: Vec<String> = entry
+            .codes
+            .iter()
+            .map(|(code, rows)| format!("{code} {}", grouped(*rows)))
+            .collect();
+        table.row([
+            entry.asset.to_string(),
+            entry.partition.to_string(),
+            entry.step.clone(),
+            grouped(entry.rows),
+            codes.join(", "),
+            entry.artifact.clone(),
+        ]);
+    }
+    output.show(&entries, || {
+        if table.is_empty() {
+            println!("no rows were refused");
+        } else {
+            table.print();
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> Result<ExitCode, Errors> {
+    let state = session::open_state(project).await?;
+    let artifacts = session::open_artifacts(project);
+    let entries: Vec<QuarantineEntry> = if what.contains('/') {
+        let all = state.quarantine(None, None).await?;
+        all.into_iter().filter(|entry| entry.artifact == what).collect()
+    } else {
+        let asset = session::asset(project, what)?;
+        let all = state.quarantine(Some(&asset), None).await?;
+        let latest = all.first().map(|entry| entry.run);
+        all.into_iter()
+            .filter(|entry| Some(entry.run) == latest)
+            .collect()
+    };
+    let mut rows: Vec<Map<String, Value>> = Vec::new();
+    for entry in &entries {
+        if rows.len() >= limit {
+            break;
+        }
+        let Some(bytes) = artifacts.get(&entry.artifact).await? else {
+            return Err(Error::new(
+                Kind::State,
+                "quarantine.gone",
+                format!(
+                    "the file `{}` is in the index and not in the store",
+                    entry.artifact
+                ),
+            )
+            .into());
+        };
+        read(bytes, limit - rows.len(), &mut rows).map_err(|why| {
+            Error::new(
+                Kind::Resource,
+                "quarantine.unreadable",
+                format!("`{}`: {why}", entry.artifact),
+            )
+        })?;
+    }
+    let total: u64 = entries.iter().map(|entry| entry.rows).sum();
+    output.show(&rows, || {
+        for row in &rows {
+            let text = |key: &str| printable(row.get(key).and_then(Value::as_str).unwrap_or_default());
+            println!("{}: {}", text("_code"), text("_message"));
+            println!(
+                "  by {} of run {}, partition {}",
+                text("_plugin"),
+                text("_run"),
+                text("_partition")
+            );
+            let values: Vec<String> = row
+                .iter()
+                .filter(|(name, _)| !name.starts_with('_'))
+                .map(|(name, value)| format!("{name}={}", printable(value.as_str().unwrap_or("null"))))
+                .collect();
+            println!("  {}\n", values.join(" "));
+        }
+        println!("{} of {} rows", grouped(rows.len() as u64), grouped(total));
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first rows of a file, each value as text.
+fn read(bytes: bytes::Bytes, limit: usize, rows: &mut Vec<Map<String, Value>>) -> Result<(), String> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(|builder| builder.with_limit(limit).build())
+        .map_err(|error| error.to_string())?;
+    for batch in reader {
+        let batch: RecordBatch = batch.map_err(|error| error.to_string())?;
+        let options = FormatOptions::default();
+        let formatters = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| error.to_string())?;
+        for row in 0..batch.num_rows() {
+            let mut map = Map::new();
+            for (column, field) in batch.schema().fields().iter().enumerate() {
+                let value = if batch.column(column).is_null(row) {
+                    Value::Null
+                } else {
+                    Value::String(formatters[column].value(row).to_string())
+                };
+                map.insert(field.name().clone(), value);
+            }
+            rows.push(map);
+        }
+    }
+    Ok(())
+}

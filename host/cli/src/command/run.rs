@@ -1,0 +1,208 @@
+//! `tidegate run` and the table at its end.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidegate_core::port::{PartitionState, RunState};
+use tidegate_core::{Error, Errors, Kind};
+use tidegate_orchestrator::{AssetPlan, Launch, Orchestrator, Project, RunReport, Workers};
+
+use crate::arguments::Run;
+use crate::command::plan::location;
+use crate::output::{Output, Table, Watch, bytes, duration, grouped};
+use crate::session;
+
+pub(crate) async fn run(folder: &Path, arguments: &Run, output: &Output) -> Result<ExitCode, Errors> {
+    let project = Arc::new(session::open_project(folder)?);
+    let plans = session::plans(&project, &arguments.selection).await?;
+    let launch = Launch {
+        assets: plans.iter().map(|plan| plan.name.clone()).collect(),
+        partition: arguments.selection.partition.clone(),
+        dry_run: arguments.dry_run,
+        limit_rows: arguments.limit,
+    };
+    let watch = Arc::new(Watch::new(output.is_json()));
+    let orchestrator = orchestrator(&project, watch.clone(), arguments.jobs).await?;
+    let report = orchestrator.launch(&launch, &plans).await;
+    watch.done();
+    Ok(show(&report?, &plans, &project, &launch, output))
+}
+
+/// An orchestrator of a project, which an interrupt stops.
+pub(crate) async fn orchestrator(
+    project: &Arc<Project>,
+    watch: Arc<Watch>,
+    jobs: Option<u16>,
+) -> Result<Orchestrator, Error> {
+    let state = session::open_state(project).await?;
+    let capacity = match jobs {
+        Some(jobs) => usize::from(jobs),
+        None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
+    let orchestrator = Orchestrator {
+        project: project.clone(),
+        state,
+        artifacts: session::open_artifacts(project),
+        workers: Workers::join(&project.root().join(".tidegate/workers"))?,
+        observer: watch,
+        cancel: tokio_util::sync::CancellationToken::new(),
+        capacity,
+    };
+    let cancel = orchestrator.cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("stopping; what is not finished is not shown, and `tidegate runs retry` goes on");
+            cancel.cancel();
+        }
+    });
+    Ok(orchestrator)
+}
+
+/// Prints what came of a run; answers the exit code.
+pub(crate) fn show(
+    report: &RunReport,
+    plans: &[AssetPlan],
+    project: &Project,
+    launch: &Launch,
+    output: &Output,
+) -> ExitCode {
+    let errors: Vec<Error> = report
+        .partitions
+        .iter()
+        .filter_map(|outcome| outcome.error.clone())
+        .collect();
+    output.show(report, || {
+        // One cause that fails every partition is told once, and counted.
+        let mut told: Vec<(&Error, usize)> = Vec::new();
+        for error in &errors {
+            match told
+                .iter_mut()
+                .find(|(first, _)| first.code == error.code && first.message == error.message)
+            {
+                Some((_, times)) => *times += 1,
+                None => told.push((error, 1)),
+            }
+        }
+        for (error, times) in told {
+            let more = if times > 1 {
+                format!("\n  and {} more like it", times - 1)
+            } else {
+                String::new()
+            };
+            eprintln!("{}{more}\n", error.render());
+        }
+        table(report, plans, project, launch.dry_run).print();
+        println!();
+        for line in next(report, launch.dry_run, launch.limit_rows) {
+            println!("{line}");
+        }
+    });
+    match report.state {
+        RunState::Succeeded => ExitCode::SUCCESS,
+        RunState::Cancelled => ExitCode::from(Kind::Cancelled.exit_code()),
+        _ => ExitCode::from(
+            errors
+                .first()
+                .map_or(Kind::Internal, |error| error.kind)
+                .exit_code(),
+        ),
+    }
+}
+
+/// A line an asset, over all its partitions of the run.
+fn table(report: &RunReport, plans: &[AssetPlan], project: &Project, dry_run: bool) -> Table {
+    let mut table = Table::new(&[
+        "asset",
+        ">partitions",
+        ">rows in",
+        ">rows out",
+        ">filtered",
+        ">rejected",
+        ">bytes",
+        ">time",
+        "where",
+    ]);
+    for plan in plans {
+        let mine: Vec<_> = report
+            .partitions
+            .iter()
+            .filter(|outcome| outcome.asset == plan.name)
+            .collect();
+        let good = mine
+            .iter()
+            .filter(|outcome| outcome.state == PartitionState::Succeeded)
+            .count();
+        let sum = |of: &dyn Fn(&tidegate_core::port::TaskCounts) -> u64| {
+            grouped(
+                mine.iter()
+                    .filter_map(|outcome| outcome.counts.as_ref())
+                    .map(of)
+                    .sum(),
+            )
+        };
+        let size = mine
+            .iter()
+            .filter_map(|outcome| outcome.load.as_ref())
+            .map(|load| load.bytes)
+            .sum();
+        let partitions = if good == mine.len() {
+            good.to_string()
+        } else {
+            format!("{good} of {}", mine.len())
+        };
+        table.row([
+            plan.name.to_string(),
+            partitions,
+            sum(&|counts| counts.source.rows_in),
+            sum(&|counts| counts.loaded),
+            sum(&|counts| counts.filtered()),
+            sum(&|counts| counts.rejected()),
+            bytes(size),
+            duration(mine.iter().map(|outcome| outcome.duration_ms).sum()),
+            if dry_run {
+                "(dry run)".into()
+            } else {
+                location(plan, project)
+            },
+        ]);
+    }
+    table
+}
+
+/// What to type next.
+fn next(report: &RunReport, dry_run: bool, limit: Option<u64>) -> Vec<String> {
+    let rejected = report.partitions.iter().find_map(|outcome| {
+        outcome
+            .counts
+            .as_ref()
+            .filter(|counts| counts.rejected() > 0)
+            .map(|_| outcome.asset.to_string())
+    });
+    let mut lines = Vec::new();
+    if dry_run {
+        lines.push("nothing was loaded; leave --dry-run out to load".to_owned());
+        return lines;
+    }
+    if let Some(limit) = limit {
+        lines.push(format!(
+            "each source was stopped after {} rows: what lies there now is that much and no more",
+            grouped(limit)
+        ));
+    }
+    if report.state == RunState::Succeeded {
+        lines.push(format!(
+            "run {} succeeded in {}",
+            report.run,
+            duration(report.duration_ms)
+        ));
+        lines.push("next: tidegate asset list".to_owned());
+    } else {
+        lines.push(format!("run {} {}", report.run, report.state.text()));
+        lines.push("next: tidegate runs logs latest; mend the cause; tidegate runs retry latest".to_owned());
+    }
+    if let Some(asset) = rejected {
+        lines.push(format!("      tidegate quarantine show {asset}"));
+    }
+    lines
+}

@@ -1,0 +1,198 @@
+//! `tidegate runs list`, `show`, `logs` and `retry`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tidegate_core::port::{RunFilter, RunPartition};
+use tidegate_core::{Error, Errors};
+use tidegate_orchestrator::{Orchestrator, Project};
+
+use crate::arguments::{RunsCommand, Selection};
+use crate::command::run::{orchestrator, show as show_report};
+use crate::output::{Output, Table, Watch, duration, grouped, printable};
+use crate::session;
+
+/// Events that `runs show` looks through; a run has a few a partition.
+const MAX_EVENTS: u32 = 100_000;
+
+pub(crate) async fn run(folder: &Path, command: &RunsCommand, output: &Output) -> Result<ExitCode, Errors> {
+    let project = Arc::new(session::open_project(folder)?);
+    match command {
+        RunsCommand::List { asset, limit } => list(&project, asset.as_deref(), *limit, output).await,
+        RunsCommand::Show { run } => show(&project, run, output).await,
+        RunsCommand::Logs { run, asset } => logs(&project, run, asset.as_deref(), output).await,
+        RunsCommand::Retry { run } => retry(&project, run, output).await,
+    }
+}
+
+async fn list(
+    project: &Project,
+    asset: Option<&str>,
+    limit: u32,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
+    let state = session::open_state(project).await?;
+    let asset = asset.map(|name| session::asset(project, name)).transpose()?;
+    let runs = state
+        .runs(&RunFilter {
+            asset,
+            limit,
+            ..RunFilter::default()
+        })
+        .await?;
+    let mut table = Table::new(&["run", "state", "started", ">time", "asked for"]);
+    for run in &runs {
+        let took = (run.updated_at - run.created_at).num_milliseconds().max(0) as u64;
+        let assets: Vec<&str> = run.request["assets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let partition = run.request["partition"]
+            .as_str()
+            .map(|key| format!(" {key}"))
+            .unwrap_or_default();
+        table.row([
+            run.id.to_string(),
+            run.state.text().into(),
+            run.created_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
+            duration(took),
+            format!("{}{partition}", assets.join(" ")),
+        ]);
+    }
+    output.show(&runs, || {
+        if table.is_empty() {
+            println!("no runs yet; next: tidegate run --all");
+        } else {
+            table.print();
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
+    let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
+    let run = orchestrator.find_run(run).await?;
+    let partitions = orchestrator.state.run_partitions(run.id).await?;
+    let done = orchestrator.state.run_materializations(run.id).await?;
+    let events = orchestrator.state.events(run.id, 0, MAX_EVENTS).await?;
+    let shown = json!({"run": run, "partitions": partitions, "materializations": done, "events": events});
+    output.show(&shown, || {
+        println!("run {}: {}", run.id, run.state.text());
+        println!(
+            "asked for at {}: {}",
+            run.created_at.format("%Y-%m-%d %H:%M:%SZ"),
+            run.request
+        );
+        if let Some(error) = &run.error {
+            println!("{}", error.render());
+        }
+        println!();
+        let mut table = Table::new(&[
+            "asset",
+            "partition",
+            "state",
+            ">attempts",
+            ">rows",
+            ">rejected",
+            ">time",
+            "error",
+        ]);
+        for partition in &partitions {
+            let mine = done
+                .iter()
+                .find(|each| each.asset == partition.asset && each.partition == partition.partition);
+            let last = partition.attempts.last();
+            table.row([
+                partition.asset.to_string(),
+                partition.partition.to_string(),
+                partition.state.text().into(),
+                partition.attempts.len().to_string(),
+                mine.map_or(String::new(), |each| grouped(each.load.rows)),
+                mine.map_or(String::new(), |each| grouped(each.counts.rejected())),
+                mine.map_or(String::new(), |each| duration(each.duration_ms)),
+                last.and_then(|attempt| attempt.error.as_ref())
+                    .map_or(String::new(), |error| error.code.clone()),
+            ]);
+        }
+        table.print();
+        let resumed: usize = partitions
+            .iter()
+            .map(|partition| partition.attempts.len().saturating_sub(1))
+            .sum();
+        println!("\n{} events, {resumed} further attempts", events.len());
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn logs(
+    project: &Arc<Project>,
+    run: &str,
+    asset: Option<&str>,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
+    let asset = asset.map(|name| session::asset(project, name)).transpose()?;
+    let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
+    let run = orchestrator.find_run(run).await?;
+    let partitions = orchestrator.state.run_partitions(run.id).await?;
+    for partition in partitions
+        .iter()
+        .filter(|each| asset.as_ref().is_none_or(|name| each.asset == *name))
+    {
+        for attempt in &partition.attempts {
+            print_log(&orchestrator, run.id, partition, attempt.attempt, output).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn print_log(
+    orchestrator: &Orchestrator,
+    run: tidegate_core::plan::RunId,
+    partition: &RunPartition,
+    attempt: u32,
+    output: &Output,
+) -> Result<(), Error> {
+    let Some(bytes) = orchestrator
+        .log(run, &partition.asset, &partition.partition, attempt)
+        .await?
+    else {
+        return Ok(());
+    };
+    let of = format!("{} {} #{attempt}", partition.asset, partition.partition);
+    for line in String::from_utf8_lossy(&bytes).lines() {
+        if output.is_json() {
+            println!("{line}");
+            continue;
+        }
+        let value: Value = serde_json::from_str(line).unwrap_or_default();
+        let text = |key: &str| printable(value[key].as_str().unwrap_or_default());
+        println!(
+            "{}  {of}  {:5} {}: {}",
+            text("at"),
+            text("level"),
+            text("step"),
+            text("message")
+        );
+    }
+    Ok(())
+}
+
+async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
+    let watch = Arc::new(Watch::new(output.is_json()));
+    let orchestrator = orchestrator(project, watch.clone(), None).await?;
+    let found = orchestrator.find_run(run).await?;
+    let launch = Orchestrator::request(&found)?;
+    let selection = Selection {
+        assets: launch.assets.iter().map(ToString::to_string).collect(),
+        all: false,
+        partition: launch.partition.clone(),
+    };
+    let plans = session::plans(project, &selection).await?;
+    let report = orchestrator.retry(&found, &launch, &plans).await;
+    watch.done();
+    Ok(show_report(&report?, &plans, project, &launch, output))
+}

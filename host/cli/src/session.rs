@@ -1,0 +1,104 @@
+//! A project with its stores, opened as a command needs it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tidegate_connector::artifact::FolderArtifacts;
+use tidegate_core::plan::AssetName;
+use tidegate_core::port::{ArtifactStore, StateStore};
+use tidegate_core::schema::closest;
+use tidegate_core::{Error, Errors, Kind};
+use tidegate_orchestrator::{AssetPlan, OrchestratorError, Project, ProjectConfig};
+use tidegate_state::SqlStateStore;
+
+use crate::arguments::Selection;
+use crate::environment;
+
+/// Opens the project of a folder.
+pub(crate) fn open_project(folder: &Path) -> Result<Project, Errors> {
+    Project::open(ProjectConfig {
+        schemas: folder.join("schemas"),
+        connectors: tidegate_connector::all(),
+        plugin_cache: environment::plugin_cache(),
+        lookup: environment::lookup(),
+    })
+}
+
+/// Opens the project's state store, making its folder.
+pub(crate) async fn open_state(project: &Project) -> Result<Arc<dyn StateStore>, Error> {
+    let declared = &project.documents().project.value.state;
+    let address = match environment::state() {
+        Some(address) => address,
+        None => match declared.strip_prefix("sqlite:") {
+            Some(path) => {
+                let path = project.root().join(path);
+                if let Some(folder) = path.parent() {
+                    make_folder(folder)?;
+                }
+                format!("sqlite:{}", path.display())
+            }
+            None => declared.clone(),
+        },
+    };
+    Ok(Arc::new(SqlStateStore::open(&address).await?))
+}
+
+/// The project's artifacts.
+pub(crate) fn open_artifacts(project: &Project) -> Arc<dyn ArtifactStore> {
+    Arc::new(FolderArtifacts::new(
+        project.root().join(&project.documents().project.value.artifacts),
+    ))
+}
+
+/// Makes a folder of the project's.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Error::new(
+            Kind::Resource,
+            "file.permission",
+            format!("cannot make the folder `{}`: {error}", folder.display()),
+        )
+        .hint("the project's folder must be writable")
+    })
+}
+
+/// The assets of a selection, in the order in which they are made from each other.
+pub(crate) fn selected(project: &Project, selection: &Selection) -> Result<Vec<AssetName>, Error> {
+    let order = project.graph().order();
+    if selection.all {
+        return Ok(order);
+    }
+    let wanted = selection
+        .assets
+        .iter()
+        .map(|name| asset(project, name))
+        .collect::<Result<Vec<_>, _>>()?;
+    if wanted.is_empty() {
+        return Err(OrchestratorError::NothingSelected.into());
+    }
+    Ok(order.into_iter().filter(|name| wanted.contains(name)).collect())
+}
+
+/// The asset of a name.
+pub(crate) fn asset(project: &Project, name: &str) -> Result<AssetName, Error> {
+    let known = &project.documents().assets;
+    if let Some((found, _)) = known.iter().find(|(known, _)| known.as_str() == name) {
+        return Ok(found.clone());
+    }
+    let names: Vec<&str> = known.keys().map(AssetName::as_str).collect();
+    let hint = match closest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the assets are {}", names.join(", ")),
+    };
+    Err(OrchestratorError::UnknownAsset {
+        name: name.to_owned(),
+        hint,
+    }
+    .into())
+}
+
+/// The plans of a selection.
+pub(crate) async fn plans(project: &Project, selection: &Selection) -> Result<Vec<AssetPlan>, Errors> {
+    let names = selected(project, selection)?;
+    project.prepare(&names).await
+}

@@ -1,0 +1,265 @@
+//! Attempts in this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{TimeDelta, Utc};
+use tidegate_core::plan::{PartitionTask, TaskReceipt};
+use tidegate_core::port::{
+    ArtifactStore, AttemptKey, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
+    OpenSource, StateStore, TaskCounts, Transform,
+};
+use tidegate_core::schema::{Column, ReferenceKind, fill};
+use tidegate_core::{Error, Kind, Result};
+use tidegate_flow::{Conform, Parts, Progress};
+use tidegate_plugin::{LogLevel, LogSink};
+use tokio_util::sync::CancellationToken;
+
+use super::log::AttemptLog;
+use crate::error::OrchestratorError;
+use crate::project::Project;
+use crate::run::{LEASE_MS, RunObserver};
+
+/// How often an attempt says that it is alive: three times within its lease.
+const HEARTBEAT_MS: u64 = LEASE_MS / 3;
+
+/// Runs attempts in this process. Every task goes through its encoded form, so that an attempt gets nothing that one on
+/// another machine would not get.
+pub struct LocalEngine {
+    /// The project that tasks are of.
+    pub project: Arc<Project>,
+    /// Where checkpoints are kept.
+    pub state: Arc<dyn StateStore>,
+    /// Where logs and refused rows are kept.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Who watches.
+    pub observer: Arc<dyn RunObserver>,
+    /// Stops every attempt.
+    pub cancel: CancellationToken,
+    /// Attempts at once.
+    pub capacity: usize,
+}
+
+#[async_trait]
+impl Engine for LocalEngine {
+    async fn run(&self, task: EncodedTask) -> Result<TaskReceipt> {
+        let task = task.decode()?;
+        let log = Arc::new(AttemptLog::new(self.artifacts.clone(), &task));
+        log.say(
+            LogLevel::Info,
+            format!("attempt {} of {} {} begins", task.attempt, task.asset, task.key()),
+        );
+        let cancel = self.cancel.child_token();
+        let heart = tokio::spawn(heartbeat(
+            self.state.clone(),
+            key(&task),
+            cancel.clone(),
+            log.clone(),
+        ));
+        let done = self.attempt(task, log.clone(), cancel).await;
+        heart.abort();
+        match &done {
+            Ok(receipt) => log.say(LogLevel::Info, format!("loaded {} rows", receipt.counts.loaded)),
+            Err(error) => log.say(LogLevel::Error, error.to_string()),
+        }
+        // A log that cannot be written does not undo a load, nor hide why there is none.
+        if let Err(error) = log.flush().await {
+            self.observer.warning(&error);
+        }
+        done
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+fn key(task: &PartitionTask) -> AttemptKey {
+    AttemptKey {
+        run: task.run,
+        asset: task.asset.clone(),
+        partition: task.key(),
+        attempt: task.attempt,
+        epoch: task.epoch,
+    }
+}
+
+impl LocalEngine {
+    async fn attempt(
+        &self,
+        task: PartitionTask,
+        log: Arc<AttemptLog>,
+        cancel: CancellationToken,
+    ) -> Result<TaskReceipt> {
+        let mut stream = Column::schema(&task.source.columns);
+        let mut transforms: Vec<Box<dyn Transform>> = Vec::new();
+        for step in &task.steps {
+            let sink: Arc<dyn LogSink> = log.clone();
+            let bound = self.project.bind_step(step, &stream, sink).await?;
+            stream = bound.output_schema();
+            transforms.push(Box::new(bound));
+        }
+        let conform = Conform::new(&stream, &task.columns, task.contract).map_err(|errors| {
+            errors
+                .into_iter()
+                .next()
+                .map_or_else(unreachable_contract, Error::from)
+        })?;
+        let mut source_spec = task.source.clone();
+        source_spec.resource = self.with_secrets(&source_spec.resource)?;
+        let source = self
+            .project
+            .connector(&source_spec.connector)?
+            .open_source(OpenSource {
+                spec: &source_spec,
+                partition: task.partition.as_ref(),
+                cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
+                batch_rows: task.batch_rows,
+            })
+            .await?;
+        let destination = if task.dry_run {
+            None
+        } else {
+            let mut spec = task.destination.clone();
+            spec.resource = self.with_secrets(&spec.resource)?;
+            let open = OpenDestination {
+                spec: &spec,
+                asset: &task.asset,
+                partition: &task.key(),
+                epoch: task.epoch,
+                token: &task.token(),
+                schema: conform.schema(),
+                staged: task.resume.as_ref().map_or(&[], |checkpoint| &checkpoint.parts),
+            };
+            Some(
+                self.project
+                    .connector(&spec.connector)?
+                    .open_destination(open)
+                    .await?,
+            )
+        };
+        let progress = Arc::new(AttemptProgress {
+            key: key(&task),
+            state: self.state.clone(),
+            observer: self.observer.clone(),
+            log,
+        });
+        tidegate_flow::run(Parts {
+            source,
+            transforms,
+            destination,
+            conform,
+            artifacts: self.artifacts.clone(),
+            progress,
+            cancel,
+            at: Utc::now(),
+            task,
+        })
+        .await
+    }
+
+    fn with_secrets(&self, config: &serde_json::Value) -> Result<serde_json::Value> {
+        let (filled, _) = fill(config, ReferenceKind::Secret, &*self.project.lookup).map_err(|error| {
+            Error::new(Kind::Schema, "schema.reference", error.to_string())
+                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
+        })?;
+        Ok(filled)
+    }
+}
+
+fn unreachable_contract() -> Error {
+    Error::new(
+        Kind::Internal,
+        "flow.contract",
+        "the contract was refused without a reason",
+    )
+}
+
+/// Prolongs the lease until the attempt ends; stops the attempt where a newer one has taken over.
+async fn heartbeat(
+    state: Arc<dyn StateStore>,
+    key: AttemptKey,
+    cancel: CancellationToken,
+    log: Arc<AttemptLog>,
+) {
+    let mut beat = tokio::time::interval(Duration::from_millis(HEARTBEAT_MS));
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beat.tick().await;
+    loop {
+        beat.tick().await;
+        let until = Utc::now() + TimeDelta::milliseconds(LEASE_MS as i64);
+        match state.renew(&key, until).await {
+            Ok(true) => {}
+            Ok(false) => {
+                log.say(LogLevel::Warn, "a newer attempt has taken over");
+                cancel.cancel();
+                return;
+            }
+            // The next beat tries again; the fence holds whatever happens.
+            Err(error) => log.say(LogLevel::Warn, error.to_string()),
+        }
+        if log.flush().await.is_err() {
+            log.say(LogLevel::Warn, "the log could not be written");
+        }
+    }
+}
+
+struct AttemptProgress {
+    key: AttemptKey,
+    state: Arc<dyn StateStore>,
+    observer: Arc<dyn RunObserver>,
+    log: Arc<AttemptLog>,
+}
+
+impl AttemptProgress {
+    fn fenced(&self) -> Error {
+        OrchestratorError::Fenced {
+            asset: self.key.asset.clone(),
+            partition: self.key.partition.clone(),
+        }
+        .into()
+    }
+}
+
+#[async_trait]
+impl Progress for AttemptProgress {
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<()> {
+        let at = Utc::now();
+        if !self.state.put_checkpoint(&self.key, &checkpoint, at).await? {
+            return Err(self.fenced());
+        }
+        let event = Event {
+            run: self.key.run,
+            asset: Some(self.key.asset.clone()),
+            partition: Some(self.key.partition.clone()),
+            attempt: Some(self.key.attempt),
+            kind: EventKind::Checkpoint,
+            data: serde_json::json!({
+                "rows_read": checkpoint.counts.source.rows_in,
+                "rows_staged": checkpoint.counts.loaded,
+                "parts": checkpoint.parts.len(),
+            }),
+            at,
+        };
+        self.state.append_events(&[event]).await?;
+        self.log.say(
+            LogLevel::Info,
+            format!("checkpoint after {} rows", checkpoint.counts.source.rows_in),
+        );
+        self.log.flush().await
+    }
+
+    async fn confirm(&self) -> Result<()> {
+        if self.state.holds(&self.key).await? {
+            Ok(())
+        } else {
+            Err(self.fenced())
+        }
+    }
+
+    fn counts(&self, counts: &TaskCounts) {
+        self.observer
+            .progress(&self.key.asset, &self.key.partition, counts.loaded);
+    }
+}

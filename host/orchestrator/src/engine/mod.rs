@@ -1,0 +1,7 @@
+//! Where attempts run.
+
+mod local;
+mod log;
+
+pub use local::LocalEngine;
+pub(crate) use log::log_name;

@@ -1,0 +1,102 @@
+//! What goes wrong around runs.
+
+use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
+use tidegate_core::{Error, Kind};
+
+/// An error of the orchestrator itself.
+#[derive(Debug, thiserror::Error)]
+pub enum OrchestratorError {
+    /// No asset has that name.
+    #[error("there is no asset `{name}`")]
+    UnknownAsset {
+        /// What was asked for.
+        name: String,
+        /// A name close to it, or all there are.
+        hint: String,
+    },
+    /// Nothing was asked for.
+    #[error("no asset was named")]
+    NothingSelected,
+    /// The asset has no partitions.
+    #[error("the asset `{0}` has no partitions")]
+    NoPartitions(AssetName),
+    /// The key is none of the asset's.
+    #[error("asset `{asset}`: {why}")]
+    Partition {
+        /// Which asset.
+        asset: AssetName,
+        /// Why not.
+        why: String,
+    },
+    /// Another attempt works on the asset partition.
+    #[error("`{asset}` {partition} is being materialized by run {run} on {worker}")]
+    Held {
+        /// Which asset.
+        asset: AssetName,
+        /// Which slice.
+        partition: PartitionKey,
+        /// The other run.
+        run: RunId,
+        /// Its worker.
+        worker: WorkerId,
+    },
+    /// A newer attempt took over.
+    #[error("a newer attempt at `{asset}` {partition} has taken over")]
+    Fenced {
+        /// Which asset.
+        asset: AssetName,
+        /// Which slice.
+        partition: PartitionKey,
+    },
+    /// The run is not one that can be retried.
+    #[error("run {run} {why}")]
+    NotRetryable {
+        /// Which run.
+        run: RunId,
+        /// Why not.
+        why: String,
+    },
+    /// No run has that id.
+    #[error("there is no run `{0}`")]
+    UnknownRun(String),
+    /// The worker's lock file could not be made.
+    #[error("cannot make the worker's lock file `{file}`: {why}")]
+    Worker {
+        /// Which file.
+        file: String,
+        /// The system's words.
+        why: String,
+    },
+    /// The connector does not exist.
+    #[error("no connector is called `{0}`")]
+    UnknownConnector(String),
+}
+
+impl From<OrchestratorError> for Error {
+    fn from(error: OrchestratorError) -> Self {
+        let message = error.to_string();
+        match error {
+            OrchestratorError::UnknownAsset { hint, .. } => {
+                Self::new(Kind::Usage, "run.unknown_asset", message).hint(hint)
+            }
+            OrchestratorError::NothingSelected => Self::new(Kind::Usage, "run.nothing_selected", message)
+                .hint("name assets, or write --all; `tidegate asset list` shows them"),
+            OrchestratorError::NoPartitions(_) => {
+                Self::new(Kind::Usage, "run.partition", message).hint("leave --partition out")
+            }
+            OrchestratorError::Partition { .. } => Self::new(Kind::Usage, "run.partition", message),
+            OrchestratorError::Held { .. } => Self::new(Kind::State, "attempt.held", message)
+                .later()
+                .hint("wait for that run to end; if its worker is gone, its lease ends within half a minute"),
+            OrchestratorError::Fenced { .. } => Self::new(Kind::State, "attempt.fenced", message)
+                .hint("look at the newer run; this one showed nothing"),
+            OrchestratorError::NotRetryable { .. } => Self::new(Kind::Usage, "run.not_retryable", message),
+            OrchestratorError::UnknownRun(_) => {
+                Self::new(Kind::Usage, "run.unknown", message).hint("`tidegate runs list` shows the runs")
+            }
+            OrchestratorError::Worker { .. } => Self::new(Kind::Resource, "run.worker", message)
+                .hint("the project's .tidegate folder must be writable"),
+            OrchestratorError::UnknownConnector(_) => Self::new(Kind::Internal, "run.connector", message),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! An asset's source and destination, as its connectors take them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tidegate_core::plan::{AssetName, DestinationSpec, SliceRule, SourceSpec};
+use tidegate_core::port::Connector;
+use tidegate_core::schema::{
+    Asset, DestinationDecl, Node, NodeKind, Placed, ReferenceKind, SourceDecl, Span, fill,
+};
+use tidegate_core::{Error, Kind, Place};
+
+use super::Project;
+use super::source_columns::source_columns;
+use crate::error::OrchestratorError;
+
+impl Project {
+    /// The connector of that name.
+    pub(crate) fn connector(&self, kind: &str) -> Result<&Arc<dyn Connector>, Error> {
+        self.connectors
+            .get(kind)
+            .ok_or_else(|| OrchestratorError::UnknownConnector(kind.to_owned()).into())
+    }
+
+    /// A resource's connector and config, with variables filled in and secrets not.
+    pub(crate) fn resource_config(
+        &self,
+        name: &AssetName,
+    ) -> Result<(&Arc<dyn Connector>, Value), Vec<Error>> {
+        let Some(resource) = self.resource(name) else {
+            // `load_project` has refused unknown names with their place.
+            return Err(vec![Error::new(
+                Kind::Schema,
+                "schema.unknown_resource",
+                format!("there is no resource `{name}`"),
+            )]);
+        };
+        let kind = &resource.value.connector;
+        let Some(connector) = self.connectors.get(kind.as_str()) else {
+            let known: Vec<&str> = self.connectors.keys().copied().collect();
+            return Err(vec![
+                resource
+                    .document
+                    .error(
+                        "schema.unknown_connector",
+                        "/type",
+                        format!("no connector is called `{kind}`"),
+                    )
+                    .hint(format!("the connectors are {}", known.join(", "))),
+            ]);
+        };
+        let config = resource
+            .document
+            .root
+            .get("config")
+            .cloned()
+            .unwrap_or_else(|| Node::empty_map(Span { line: 1, column: 1 }));
+        let config = self
+            .with_variables(&config, resource, "/config")
+            .map_err(|error| vec![error])?;
+        connector
+            .check_resource(&config, &self.loaded.root)
+            .map(|config| (connector, config))
+            .map_err(|errors| resource.document.locate("/config", errors))
+    }
+
+    /// A node with `${env:…}` filled in, each text where it stands.
+    fn with_variables<T>(&self, node: &Node, placed: &Placed<T>, pointer: &str) -> Result<Node, Error> {
+        let kind = match &node.kind {
+            NodeKind::String(text) => {
+                let (filled, _) = fill(&Value::String(text.clone()), ReferenceKind::Env, &*self.lookup)
+                    .map_err(|error| {
+                        placed
+                            .document
+                            .error("schema.reference", pointer, error.to_string())
+                            .hint("set the variable, or correct the reference")
+                    })?;
+                NodeKind::String(filled.as_str().unwrap_or_default().to_owned())
+            }
+            NodeKind::List(items) => NodeKind::List(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.with_variables(item, placed, &format!("{pointer}/{index}")))
+                    .collect::<Result<_, _>>()?,
+            ),
+            NodeKind::Map(entries) => NodeKind::Map(
+                entries
+                    .iter()
+                    .map(|(key, value)| {
+                        let below = format!("{pointer}/{}", key.text().unwrap_or_default());
+                        Ok((key.clone(), self.with_variables(value, placed, &below)?))
+                    })
+                    .collect::<Result<_, Error>>()?,
+            ),
+            other => other.clone(),
+        };
+        Ok(Node {
+            span: node.span,
+            kind,
+        })
+    }
+
+    /// Where an asset goes.
+    pub(crate) fn destination(&self, asset: &Placed<Asset>) -> Result<DestinationSpec, Vec<Error>> {
+        let decl = &asset.value.destination;
+        let (connector, resource) = self.resource_config(&decl.resource)?;
+        let node = config_node(asset, "/destination", DestinationDecl::KEYS);
+        let config = connector
+            .check_destination(&node, &asset.value.columns, decl.load)
+            .map_err(|errors| asset.document.locate("/destination", errors))?;
+        Ok(DestinationSpec {
+            connector: connector.kind().into(),
+            resource,
+            config,
+            load: decl.load,
+        })
+    }
+
+    /// Where an asset comes from, and what is to be done about rows of other slices.
+    pub(crate) fn source(&self, asset: &Placed<Asset>) -> Result<(SourceSpec, SliceRule), Vec<Error>> {
+        let decl = &asset.value.source;
+        if let Some(upstream) = &decl.asset {
+            return self.upstream(asset, upstream);
+        }
+        let Some(resource) = &decl.resource else {
+            return Err(Vec::new());
+        };
+        let columns = source_columns(&asset.value);
+        let (connector, resource) = self.resource_config(resource)?;
+        let node = config_node(asset, "/source", SourceDecl::KEYS);
+        let config = connector
+            .check_source(&node, &columns)
+            .map_err(|errors| asset.document.locate("/source", errors))?;
+        let by_path = decl
+            .config
+            .values()
+            .any(|value| value.as_str().is_some_and(|text| text.contains("{partition}")));
+        let slice = match &asset.value.partitions {
+            None => SliceRule::Trusted,
+            Some(_) if by_path => SliceRule::Reject,
+            Some(_) => SliceRule::Filter,
+        };
+        Ok((
+            SourceSpec {
+                connector: connector.kind().into(),
+                resource,
+                config,
+                columns,
+            },
+            slice,
+        ))
+    }
+
+    fn upstream(
+        &self,
+        asset: &Placed<Asset>,
+        upstream: &AssetName,
+    ) -> Result<(SourceSpec, SliceRule), Vec<Error>> {
+        let Some(above) = self.loaded.assets.get(upstream) else {
+            return Err(Vec::new());
+        };
+        let destination = self.destination(above)?;
+        let mut columns = above.value.columns.clone();
+        if let Some(wanted) = &asset.value.source.columns {
+            let mut errors = Vec::new();
+            for (index, column) in wanted.iter().enumerate() {
+                match columns.iter().find(|theirs| theirs.name == column.name) {
+                    Some(theirs) if theirs.data_type == column.data_type => {}
+                    Some(theirs) => errors.push(asset.document.error(
+                        "schema.column_type",
+                        &format!("/source/columns/{index}/type"),
+                        format!("`{upstream}` has `{}` as {}", column.name, theirs.data_type),
+                    )),
+                    None => errors.push(
+                        asset
+                            .document
+                            .error(
+                                "schema.unknown_column",
+                                &format!("/source/columns/{index}/name"),
+                                format!("`{upstream}` has no column `{}`", column.name),
+                            )
+                            .hint(names(
+                                &columns
+                                    .iter()
+                                    .map(|column| column.name.as_str())
+                                    .collect::<Vec<_>>(),
+                            )),
+                    ),
+                }
+            }
+            if !errors.is_empty() {
+                return Err(errors);
+            }
+            columns.retain(|theirs| wanted.iter().any(|column| column.name == theirs.name));
+        }
+        let connector = self
+            .connector(&destination.connector)
+            .map_err(|error| vec![error])?;
+        let spec = connector
+            .asset_source(upstream, &destination, &columns)
+            .map_err(|error| vec![error])?;
+        // Slices of the same cut are read one by one; else all rows come, and those of other slices are left out.
+        let slice = match (&asset.value.partitions, &above.value.partitions) {
+            (Some(_), None) => SliceRule::Filter,
+            _ => SliceRule::Trusted,
+        };
+        Ok((spec, slice))
+    }
+}
+
+fn names(names: &[&str]) -> String {
+    format!("it has {}", names.join(", "))
+}
+
+/// What the connector has to look at: the node less the keys that every source or destination has.
+fn config_node(asset: &Placed<Asset>, pointer: &str, keys: &[&str]) -> Node {
+    let Some(node) = asset.document.root.find(pointer, false) else {
+        return Node::empty_map(Span::default());
+    };
+    match &node.kind {
+        NodeKind::Map(entries) => Node {
+            span: node.span,
+            kind: NodeKind::Map(
+                entries
+                    .iter()
+                    .filter(|(key, _)| key.text().is_none_or(|text| !keys.contains(&text)))
+                    .cloned()
+                    .collect(),
+            ),
+        },
+        _ => node.clone(),
+    }
+}
+
+/// The same error at a place of the asset's document, unless it has one.
+pub(crate) fn placed(asset: &Placed<Asset>, pointer: &str, mut error: Error) -> Error {
+    match &error.place {
+        None => error.place = Some(asset.document.place(pointer, false)),
+        Some(Place::Pointer(below)) => {
+            let at = format!("{pointer}{below}");
+            error.place = Some(asset.document.place(&at, false));
+        }
+        Some(Place::File { .. }) => {}
+    }
+    error
+}

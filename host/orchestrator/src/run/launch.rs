@@ -1,0 +1,250 @@
+//! A run from what was asked for to what came of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde::{Deserialize, Serialize};
+use tidegate_core::plan::{AssetName, PartitionKey, RunId};
+use tidegate_core::port::{ArtifactStore, Engine, NewRun, PartitionState, RunState, StateStore};
+use tidegate_core::{Error, Result};
+use tokio_util::sync::CancellationToken;
+
+use super::observe::RunObserver;
+use super::order::{Item, Next, Order};
+use super::report::{PartitionOutcome, RunReport};
+use super::transition::transition;
+use super::workers::Workers;
+use crate::engine::{LocalEngine, log_name};
+use crate::error::OrchestratorError;
+use crate::project::{AssetPlan, Project};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The assets; empty for all of the project.
+    pub assets: Vec<AssetName>,
+    /// Only this slice; none for every slice that there is.
+    pub partition: Option<String>,
+    /// Read, transform and count, but load nothing and keep no state.
+    pub dry_run: bool,
+    /// Stop each source after so many rows.
+    pub limit_rows: Option<u64>,
+}
+
+/// Makes runs of a project.
+pub struct Orchestrator {
+    /// The project.
+    pub project: Arc<Project>,
+    /// Where state is kept.
+    pub state: Arc<dyn StateStore>,
+    /// Where logs and refused rows are kept.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// This process and the others.
+    pub workers: Workers,
+    /// Who watches.
+    pub observer: Arc<dyn RunObserver>,
+    /// Stops the run.
+    pub cancel: CancellationToken,
+    /// Attempts at once.
+    pub capacity: usize,
+}
+
+impl Orchestrator {
+    /// Makes a run and carries it out. Assets come in the order in which they are made from each other.
+    pub async fn launch(&self, launch: &Launch, plans: &[AssetPlan]) -> Result<RunReport> {
+        let items = items(launch, plans)?;
+        let run = RunId(uuid::Uuid::now_v7());
+        if launch.dry_run {
+            return self.work(run, launch, plans, items).await;
+        }
+        self.sweep().await?;
+        let at = Utc::now();
+        let request = serde_json::to_value(launch).unwrap_or_default();
+        self.state
+            .insert_run(&NewRun {
+                id: run,
+                request,
+                partitions: items.clone(),
+                at,
+            })
+            .await?;
+        self.carry_out(run, launch, plans, items).await
+    }
+
+    /// The log of an attempt, as JSON lines; none where it has said nothing.
+    pub async fn log(
+        &self,
+        run: RunId,
+        asset: &AssetName,
+        partition: &PartitionKey,
+        attempt: u32,
+    ) -> Result<Option<bytes::Bytes>> {
+        self.artifacts
+            .get(&log_name(run, asset, partition, attempt))
+            .await
+    }
+
+    /// Carries out a queued run, as far as `items` goes.
+    pub(super) async fn carry_out(
+        &self,
+        run: RunId,
+        launch: &Launch,
+        plans: &[AssetPlan],
+        items: Vec<Item>,
+    ) -> Result<RunReport> {
+        let state = self.state.as_ref();
+        transition(state, run, RunState::Queued, RunState::Starting, None, Utc::now()).await?;
+        transition(
+            state,
+            run,
+            RunState::Starting,
+            RunState::Running,
+            None,
+            Utc::now(),
+        )
+        .await?;
+        let mut report = self.work(run, launch, plans, items).await?;
+        let failed = report
+            .partitions
+            .iter()
+            .find_map(|outcome| outcome.error.as_ref());
+        report.state = if self.cancel.is_cancelled() && failed.is_some() {
+            transition(
+                state,
+                run,
+                RunState::Running,
+                RunState::Cancelling,
+                None,
+                Utc::now(),
+            )
+            .await?;
+            transition(
+                state,
+                run,
+                RunState::Cancelling,
+                RunState::Cancelled,
+                None,
+                Utc::now(),
+            )
+            .await?;
+            RunState::Cancelled
+        } else {
+            let to = if failed.is_some() {
+                RunState::Failed
+            } else {
+                RunState::Succeeded
+            };
+            transition(state, run, RunState::Running, to, failed, Utc::now()).await?;
+            to
+        };
+        Ok(report)
+    }
+
+    async fn work(
+        &self,
+        run: RunId,
+        launch: &Launch,
+        plans: &[AssetPlan],
+        items: Vec<Item>,
+    ) -> Result<RunReport> {
+        let started = Instant::now();
+        self.observer.run_started(run, items.len());
+        let engine = LocalEngine {
+            project: self.project.clone(),
+            state: self.state.clone(),
+            artifacts: self.artifacts.clone(),
+            observer: self.observer.clone(),
+            cancel: self.cancel.clone(),
+            capacity: self.capacity,
+        };
+        let mut order = Order::new(plans, items);
+        let mut open = FuturesUnordered::new();
+        let mut outcomes = Vec::new();
+        loop {
+            while open.len() < engine.capacity() && !self.cancel.is_cancelled() {
+                match order.next() {
+                    Next::Begin(item) => {
+                        let Some(plan) = plans.iter().find(|plan| plan.name == item.0) else {
+                            continue;
+                        };
+                        open.push(self.attempt(&engine, run, launch, plan, item.1));
+                    }
+                    Next::Skip(item) => outcomes.push(self.skip(run, launch, item).await?),
+                    Next::Wait | Next::Done => break,
+                }
+            }
+            let Some(outcome) = open.next().await else { break };
+            let item = (outcome.asset.clone(), outcome.partition.clone());
+            order.ended(&item, outcome.state == PartitionState::Succeeded);
+            self.observer.finished(&outcome);
+            outcomes.push(outcome);
+        }
+        for item in order.rest() {
+            outcomes.push(self.skip(run, launch, item).await?);
+        }
+        let failed = outcomes
+            .iter()
+            .any(|outcome| outcome.state != PartitionState::Succeeded);
+        Ok(RunReport {
+            run,
+            state: if failed {
+                RunState::Failed
+            } else {
+                RunState::Succeeded
+            },
+            partitions: outcomes,
+            duration_ms: started.elapsed().as_millis() as u64,
+        })
+    }
+
+    async fn skip(&self, run: RunId, launch: &Launch, item: Item) -> Result<PartitionOutcome> {
+        let (asset, partition) = item;
+        if !launch.dry_run {
+            self.state
+                .set_partition_state(run, &asset, &partition, PartitionState::Skipped)
+                .await?;
+        }
+        let outcome = PartitionOutcome {
+            asset,
+            partition,
+            state: PartitionState::Skipped,
+            load: None,
+            counts: None,
+            duration_ms: 0,
+            error: None,
+        };
+        self.observer.finished(&outcome);
+        Ok(outcome)
+    }
+}
+
+/// The asset partitions that are asked for, in the order of the plans.
+fn items(launch: &Launch, plans: &[AssetPlan]) -> Result<Vec<Item>> {
+    if plans.is_empty() {
+        return Err(OrchestratorError::NothingSelected.into());
+    }
+    let mut items = Vec::new();
+    for plan in plans {
+        match (&plan.partitioning, &launch.partition) {
+            (None, None) => items.push((plan.name.clone(), PartitionKey::whole())),
+            (None, Some(_)) => return Err(OrchestratorError::NoPartitions(plan.name.clone()).into()),
+            (Some(slices), Some(key)) => {
+                let found = slices.find(key).map_err(|error| {
+                    Error::from(OrchestratorError::Partition {
+                        asset: plan.name.clone(),
+                        why: error.to_string(),
+                    })
+                })?;
+                items.push((plan.name.clone(), found.key));
+            }
+            (Some(slices), None) => {
+                let all = slices.partitions(Utc::now());
+                items.extend(all.into_iter().map(|slice| (plan.name.clone(), slice.key)));
+            }
+        }
+    }
+    Ok(items)
+}

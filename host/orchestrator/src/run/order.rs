@@ -1,0 +1,93 @@
+//! Which asset partition may be worked on, given what has been done.
+
+use std::collections::BTreeSet;
+
+use tidegate_core::plan::{AssetName, PartitionKey};
+
+use crate::project::AssetPlan;
+
+/// An asset partition of a run.
+pub(crate) type Item = (AssetName, PartitionKey);
+
+/// The work of a run that is left.
+pub(crate) struct Order<'a> {
+    plans: &'a [AssetPlan],
+    waiting: Vec<Item>,
+    /// Begun and not ended.
+    open: BTreeSet<Item>,
+    /// Ended badly, or not tried.
+    bad: BTreeSet<Item>,
+}
+
+/// What is next.
+pub(crate) enum Next {
+    /// This one may begin.
+    Begin(Item),
+    /// This one cannot be done: something that it is made from was not.
+    Skip(Item),
+    /// Something must end first.
+    Wait,
+    /// Nothing is left.
+    Done,
+}
+
+impl<'a> Order<'a> {
+    pub(crate) fn new(plans: &'a [AssetPlan], waiting: Vec<Item>) -> Self {
+        Self {
+            plans,
+            waiting,
+            open: BTreeSet::new(),
+            bad: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Next {
+        let ready = self.waiting.iter().position(|item| !self.blocked(item));
+        match ready {
+            Some(index) => {
+                let item = self.waiting.remove(index);
+                if self.needs(&item).any(|above| self.bad.contains(above)) {
+                    self.bad.insert(item.clone());
+                    return Next::Skip(item);
+                }
+                self.open.insert(item.clone());
+                Next::Begin(item)
+            }
+            None if self.waiting.is_empty() && self.open.is_empty() => Next::Done,
+            None => Next::Wait,
+        }
+    }
+
+    pub(crate) fn ended(&mut self, item: &Item, well: bool) {
+        self.open.remove(item);
+        if !well {
+            self.bad.insert(item.clone());
+        }
+    }
+
+    /// What has not begun, when a run stops early.
+    pub(crate) fn rest(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Whether something that the item is made from is still to be done or under way.
+    fn blocked(&self, item: &Item) -> bool {
+        self.waiting
+            .iter()
+            .chain(&self.open)
+            .any(|other| self.feeds(other, item))
+    }
+
+    fn needs<'b>(&'b self, item: &'b Item) -> impl Iterator<Item = &'b Item> {
+        self.bad.iter().filter(move |other| self.feeds(other, item))
+    }
+
+    /// Whether one item is made from another: the same slice where both are sliced alike, else every slice.
+    fn feeds(&self, above: &Item, item: &Item) -> bool {
+        let Some(plan) = self.plans.iter().find(|plan| plan.name == item.0) else {
+            return false;
+        };
+        plan.upstream.as_ref() == Some(&above.0)
+            && (item.1 == above.1 || item.1.is_whole() || above.1.is_whole())
+    }
+}

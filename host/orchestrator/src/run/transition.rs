@@ -1,0 +1,91 @@
+//! Which state of a run may follow which; nowhere else is this decided.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use tidegate_core::plan::RunId;
+use tidegate_core::port::{Event, EventKind, RunState, StateStore};
+use tidegate_core::{Error, Kind, Result};
+
+/// A run was to be moved where it cannot go.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("run {run} cannot go from {} to {}", .from.text(), .to.text())]
+pub struct StateError {
+    /// The run.
+    pub run: RunId,
+    /// Where it was thought to be.
+    pub from: RunState,
+    /// Where it was to go.
+    pub to: RunState,
+}
+
+impl From<StateError> for Error {
+    fn from(error: StateError) -> Self {
+        Self::new(Kind::State, "run.transition", error.to_string())
+            .hint("another process has moved it; `tidegate runs show` tells where it stands")
+    }
+}
+
+/// Whether a run may go from one state to another. A run that ended badly may be queued again: a retry is the same run.
+fn legal(from: RunState, to: RunState) -> bool {
+    use RunState::{Cancelled, Cancelling, Failed, Queued, Running, Starting, Succeeded};
+    matches!(
+        (from, to),
+        (Queued, Starting | Cancelled | Failed)
+            | (Starting, Running | Cancelling | Failed)
+            | (Running, Succeeded | Failed | Cancelling)
+            | (Cancelling, Cancelled | Failed | Succeeded)
+            | (Failed | Cancelled, Queued)
+    )
+}
+
+/// Moves a run and records the event; refused where the move is not legal or somebody else moved the run before.
+pub async fn transition(
+    state: &dyn StateStore,
+    run: RunId,
+    from: RunState,
+    to: RunState,
+    error: Option<&Error>,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    if !legal(from, to) || !state.move_run(run, from, to, error, at).await? {
+        return Err(StateError { run, from, to }.into());
+    }
+    let event = Event {
+        run,
+        asset: None,
+        partition: None,
+        attempt: None,
+        kind: EventKind::RunState,
+        data: json!({"from": from.text(), "to": to.text(), "error": error.map(|error| &error.code)}),
+        at,
+    };
+    state.append_events(&[event]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ended_run_only_goes_back_to_the_queue() {
+        let all = [
+            "queued",
+            "starting",
+            "running",
+            "cancelling",
+            "succeeded",
+            "failed",
+            "cancelled",
+        ]
+        .map(|text| RunState::parse(text).unwrap());
+        let from = |from| all.into_iter().filter(|to| legal(from, *to)).collect::<Vec<_>>();
+        assert_eq!(from(RunState::Succeeded), []);
+        assert_eq!(from(RunState::Failed), [RunState::Queued]);
+        assert_eq!(from(RunState::Cancelled), [RunState::Queued]);
+        assert_eq!(
+            from(RunState::Queued),
+            [RunState::Starting, RunState::Failed, RunState::Cancelled]
+        );
+        assert!(all.into_iter().all(|state| !legal(state, state)));
+    }
+}

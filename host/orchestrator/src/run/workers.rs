@@ -1,0 +1,105 @@
+//! Who is alive: each worker holds a lock on a file of the project's folder, and the system lets go of it when the
+//! process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use tidegate_core::plan::WorkerId;
+
+use crate::error::OrchestratorError;
+
+/// This process as a worker, and a view of the others.
+#[derive(Debug)]
+pub struct Workers {
+    folder: PathBuf,
+    id: WorkerId,
+    /// Held for as long as the process works.
+    lock: File,
+}
+
+impl Workers {
+    /// Makes this process a worker. Files of workers that are gone are removed by [`Workers::forget`].
+    pub fn join(folder: &Path) -> Result<Self, OrchestratorError> {
+        let id = WorkerId(format!(
+            "{}-{}",
+            std::process::id(),
+            uuid::Uuid::now_v7().simple()
+        ));
+        let file = folder.join(&id.0);
+        let failed = |error: std::io::Error| OrchestratorError::Worker {
+            file: file.display().to_string(),
+            why: error.to_string(),
+        };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let lock = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .open(&file)
+            .map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            id,
+            lock,
+        })
+    }
+
+    /// This worker.
+    pub fn id(&self) -> &WorkerId {
+        &self.id
+    }
+
+    /// The others of this folder: those that are gone, and whether any lives.
+    pub fn others(&self) -> (Vec<WorkerId>, bool) {
+        let mut dead = Vec::new();
+        let mut alive = false;
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == self.id.0 {
+                continue;
+            }
+            // A file that is gone again was a worker that ended well.
+            let Ok(file) = File::open(entry.path()) else {
+                continue;
+            };
+            match file.try_lock() {
+                Ok(()) => dead.push(WorkerId(name)),
+                Err(TryLockError::WouldBlock | TryLockError::Error(_)) => alive = true,
+            }
+        }
+        (dead, alive)
+    }
+
+    /// Removes the files of workers whose attempts have all been marked lost.
+    pub fn forget(&self, dead: &[WorkerId]) {
+        for worker in dead {
+            let _ = std::fs::remove_file(self.folder.join(&worker.0));
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+        let _ = std::fs::remove_file(self.folder.join(&self.id.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_whose_lock_is_free_is_dead_and_a_living_one_is_not() {
+        let folder = std::env::temp_dir().join(format!("tidegate-workers-{}", uuid::Uuid::now_v7()));
+        let me = Workers::join(&folder).unwrap();
+        let other = Workers::join(&folder).unwrap();
+        std::fs::write(folder.join("1-gone"), "").unwrap();
+        assert_eq!(me.others(), (vec![WorkerId("1-gone".into())], true));
+        drop(other);
+        me.forget(&[WorkerId("1-gone".into())]);
+        assert_eq!(me.others(), (vec![], false));
+        drop(me);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
