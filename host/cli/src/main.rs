@@ -1,5 +1,8 @@
 //! The tidegate command line.
 
+#[macro_use]
+mod say;
+
 mod arguments;
 mod command;
 mod environment;
@@ -12,10 +15,6 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
 use crate::output::Output;
-
-// Batches are large and short-lived: mimalloc keeps their pages and gives them to the next one.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -1,5 +1,6 @@
 //! Folders of YAML and what a person is told about them. `UPDATE_EXPECT=1` writes `expected.txt` anew; read what it
 //! says before you commit it.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 use std::fmt::Write;
 use std::path::Path;
@@ -76,7 +77,7 @@ fn a_file_of_ten_megabytes_is_not_read() {
     assert_eq!(codes(&errors), ["schema.too_large"]);
     let message = &errors.0[0].message;
     assert!(
-        message.contains("10 MiB") && message.contains("1 MiB"),
+        message.contains("10485760") && message.contains("1048576"),
         "{message}"
     );
 }
@@ -88,7 +89,7 @@ fn a_large_file_of_errors_is_told_in_a_hundred() {
         text.push_str("  - {nam: x}\n");
     }
     let errors = told(&[("wrong.yaml", text.as_bytes())]);
-    assert!((50..=101).contains(&errors.0.len()), "{} errors", errors.0.len());
+    assert!((50..=100).contains(&errors.0.len()), "{} errors", errors.0.len());
 }
 
 #[test]
@@ -103,9 +104,10 @@ fn deep_nesting_does_not_fill_the_stack() {
             errors.0[0].message
         );
     }
-    let text: String = (0..1_000)
-        .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-        .collect();
+    let mut text = String::new();
+    for depth in 0..1_000 {
+        writeln!(text, "{}a:", " ".repeat(depth)).unwrap();
+    }
     let errors = told(&[("indented.yaml", text.as_bytes())]);
     assert_eq!(codes(&errors), ["schema.too_complex"]);
     // Nesting by reference: no line is deep, what they come to is.
@@ -137,4 +139,10 @@ fn a_folder_that_is_not_there_is_said_to_be_missing() {
             .as_ref()
             .is_some_and(|hint| hint.contains("--project"))
     );
+}
+
+#[test]
+fn the_example_project_loads() {
+    let project = load_project(Path::new("../../schemas")).unwrap();
+    assert!(project.assets.len() >= 6, "{} assets", project.assets.len());
 }

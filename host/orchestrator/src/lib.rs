@@ -12,6 +12,4 @@ mod run;
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use project::{AssetPlan, PlannedStep, Project, ProjectConfig};
-pub use run::{
-    Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers, transition,
-};
+pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};

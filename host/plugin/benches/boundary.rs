@@ -18,10 +18,6 @@ use tidegate_core::port::Transform;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-// As the command line has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// 8 columns as in a table of payments, then as many more of numbers as wanted.
 fn batch(rows: usize, columns: usize) -> RecordBatch {
     let range = || 0..rows as i64;

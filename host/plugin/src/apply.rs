@@ -55,10 +55,14 @@ pub(crate) fn processed(
         if matches!(rows, Rows::Made(_)) && shape.guest.carry_rest {
             return contract("its output makes rows, and its shape carries the stream's columns");
         }
-        account.output(&rows)?;
-        outputs.push(assemble(shape, Some(input), rows, output.columns)?);
+        account.output(&rows);
+        if shape.passes_everything() && matches!(rows, Rows::All) && output.columns.is_empty() {
+            outputs.push(input.clone());
+            continue;
+        }
+        outputs.push(assemble(shape, Some(input), &rows, output.columns)?);
     }
-    let rejects = rejects(input, done.rejects, &mut account, redact)?;
+    let rejects = rejects(input, &done.rejects, &mut account, redact)?;
     let counts = account.counts(done.rest == wit::Disposition::Absorbed);
     outputs.retain(|batch| batch.num_rows() > 0);
     Ok(Processed {
@@ -81,7 +85,12 @@ pub(crate) fn finished(shape: &BoundShape, outputs: Vec<wit::Output>) -> Result<
             return contract("its output makes rows, and its shape carries the stream's columns");
         }
         counts.made += u64::from(count);
-        batches.push(assemble(shape, None, Rows::Made(count as usize), output.columns)?);
+        batches.push(assemble(
+            shape,
+            None,
+            &Rows::Made(count as usize),
+            output.columns,
+        )?);
     }
     batches.retain(|batch| batch.num_rows() > 0);
     Ok(Processed {
@@ -131,7 +140,7 @@ fn rows(selection: wit::Selection, rows_in: usize) -> Result<Rows, Fault> {
 fn assemble(
     shape: &BoundShape,
     input: Option<&RecordBatch>,
-    rows: Rows,
+    rows: &Rows,
     columns: Vec<wit::OutputColumn>,
 ) -> Result<RecordBatch, Fault> {
     if columns.len() != shape.guest.columns.len() {
@@ -142,7 +151,7 @@ fn assemble(
         ));
     }
     let given = input.map_or(0, RecordBatch::num_rows);
-    let (made_rows, out_rows) = match &rows {
+    let (made_rows, out_rows) = match rows {
         Rows::All => (given, given),
         Rows::Keep(bits) => (given, bits.count_set_bits()),
         Rows::Take(indices) => (indices.len(), indices.len()),
@@ -174,7 +183,7 @@ fn assemble(
         });
     }
     // One filter for all columns: which rows it keeps is worked out once.
-    let filter = match &rows {
+    let filter = match rows {
         Rows::Keep(bits) => Some(
             FilterBuilder::new(&BooleanArray::new(bits.clone(), None))
                 .optimize()
@@ -194,7 +203,7 @@ fn assemble(
                 _ => return contract("new rows have no column of the stream"),
             },
         };
-        arrays.push(match (&rows, &filter) {
+        arrays.push(match (rows, &filter) {
             (Rows::Keep(_), Some(filter)) => filter.filter(&array).map_err(host)?,
             (Rows::Take(indices), _) if of_input => take(&array, indices, None).map_err(host)?,
             _ => array,
@@ -204,6 +213,7 @@ fn assemble(
     RecordBatch::try_new_with_options(shape.schema.clone(), arrays, &options).map_err(host)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn host(error: arrow_schema::ArrowError) -> Fault {
     Fault::Host(error.to_string())
 }
@@ -233,19 +243,19 @@ impl Account {
         }
     }
 
-    fn output(&mut self, rows: &Rows) -> Result<(), Fault> {
+    fn output(&mut self, rows: &Rows) {
         let bits = match rows {
             Rows::Made(count) => {
                 self.made += *count as u64;
-                return Ok(());
+                return;
             }
             Rows::All if matches!(self.kept, Kept::None) => {
                 self.kept = Kept::All;
-                return Ok(());
+                return;
             }
             Rows::Keep(bits) if matches!(self.kept, Kept::None) => {
                 self.kept = Kept::Bits(bits.clone());
-                return Ok(());
+                return;
             }
             Rows::All => BooleanBuffer::new_set(self.rows_in),
             Rows::Keep(bits) => bits.clone(),
@@ -263,7 +273,6 @@ impl Account {
         let before = self.bits();
         self.made += (&before & &bits).count_set_bits() as u64;
         self.kept = Kept::Bits(&before | &bits);
-        Ok(())
     }
 
     fn bits(&self) -> BooleanBuffer {
@@ -295,7 +304,7 @@ impl Account {
 
 fn rejects(
     input: &RecordBatch,
-    rejects: Vec<wit::Reject>,
+    rejects: &[wit::Reject],
     account: &mut Account,
     redact: impl Fn(String) -> String,
 ) -> Result<Option<Rejects>, Fault> {
@@ -305,7 +314,7 @@ fn rejects(
     let kept = account.bits();
     let mut seen = BooleanBufferBuilder::new(account.rows_in);
     seen.append_n(account.rows_in, false);
-    for reject in &rejects {
+    for reject in rejects {
         let row = reject.row as usize;
         if row >= account.rows_in {
             return contract(format!("it rejects row {row} of {}", account.rows_in));

@@ -90,7 +90,9 @@ fn weigh(array: &dyn Array, weights: &mut [u64]) {
                 DataType::FixedSizeBinary(width) => usize::try_from(*width).unwrap_or(0),
                 other => other.primitive_width().unwrap_or(1),
             };
-            weights.iter_mut().for_each(|weight| *weight += width as u64);
+            for weight in weights {
+                *weight += width as u64;
+            }
         }
     }
 }

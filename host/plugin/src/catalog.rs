@@ -140,20 +140,21 @@ impl Catalog {
         })
     }
 
-    /// The plugin of a digest, as a task names it.
+    /// The plugin of a name and digest, as a task names it. Files are looked into as for [`Catalog::find`].
     pub fn by_digest(&self, name: &str, digest: &Digest) -> Result<Arc<Plugin>, PluginError> {
         let wanted = Requirement {
             name: name.into(),
             versions: semver::VersionReq::STAR,
         };
         let files = self.files();
-        for file in &files {
-            match self.plugin(file) {
-                Ok(plugin) if plugin.digest == *digest => return Ok(plugin),
-                _ => {}
-            }
-        }
-        Err(self.not_found(&wanted, &files))
+        let found = files
+            .iter()
+            .filter(|file| named(file, name))
+            .find_map(|file| match self.plugin(file) {
+                Ok(plugin) if plugin.digest == *digest => Some(plugin),
+                _ => None,
+            });
+        found.ok_or_else(|| self.not_found(&wanted, &files))
     }
 
     fn not_found(&self, wanted: &Requirement, files: &[PathBuf]) -> PluginError {
@@ -202,4 +203,13 @@ impl Catalog {
         files.sort();
         files
     }
+}
+
+/// Whether a file may hold a plugin of that name: `NAME.wasm` or `NAME-….wasm`, `_` and `-` taken for each other.
+fn named(file: &Path, name: &str) -> bool {
+    let stem = file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    stem.replace('_', "-").starts_with(&name.replace('_', "-"))
 }

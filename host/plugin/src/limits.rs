@@ -27,6 +27,7 @@ pub(crate) const YIELD_EVERY_MS: u64 = 10;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 
 /// Bounds the linear memories of one store together, and remembers the first breach.
+#[allow(clippy::struct_field_names, reason = "all are bytes, and say so")]
 #[derive(Debug)]
 pub(crate) struct Limiter {
     allowed_bytes: u64,

@@ -38,7 +38,7 @@ impl GuestOutput {
         let room = MAX_OUTPUT_BYTES.saturating_sub(said.bytes.len());
         let (held, dropped) = bytes.split_at(bytes.len().min(room));
         said.bytes.extend_from_slice(held);
-        said.dropped_ends += dropped.iter().filter(|byte| **byte == b'\n').count() as u64;
+        said.dropped_ends += dropped.split(|byte| *byte == b'\n').count() as u64 - 1;
     }
 
     /// What was written since the last time.

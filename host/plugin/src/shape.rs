@@ -70,9 +70,15 @@ pub(crate) struct BoundShape {
     pub(crate) origins: Vec<Origin>,
     /// One for each field of the schema.
     pub(crate) lineage: Lineage,
+    passes_everything: bool,
 }
 
 impl BoundShape {
+    /// Whether the output has the stream's own columns, in their order, and the guest writes none.
+    pub(crate) fn passes_everything(&self) -> bool {
+        self.passes_everything
+    }
+
     /// Lays a guest's shape over the stream. `granted` are the places of the granted columns.
     pub(crate) fn new(
         guest: GuestShape,
@@ -131,7 +137,8 @@ impl BoundShape {
                 .map(|(field, ..)| field.clone())
                 .collect::<Vec<_>>(),
         ));
-        let origins = columns.iter().map(|(_, origin, _)| origin.clone()).collect();
+        let origins: Vec<Origin> = columns.iter().map(|(_, origin, _)| origin.clone()).collect();
+        let passes_everything = guest.columns.is_empty() && drops.is_empty() && guest.carry_rest;
         let lineage = Lineage(columns.into_iter().map(|(.., lineage)| lineage).collect());
         Ok(Self {
             guest,
@@ -139,6 +146,7 @@ impl BoundShape {
             schema,
             origins,
             lineage,
+            passes_everything,
         })
     }
 }

@@ -1,4 +1,5 @@
 //! Columns over the boundary and back: every type as it was, and no lie about one is ever believed.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Files that are no plugins, or were: each gets an error that says what is wrong with it, and nothing panics.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 use std::path::{Path, PathBuf};
 
@@ -117,27 +118,27 @@ fn a_manifest_claims_no_more_than_it_may() {
     ];
     let mut change = |words, change: fn(&mut serde_json::Value)| changes.push((manifest(change), words));
     change("missing field `name`", |it| {
-        drop(it.as_object_mut().unwrap().shift_remove("name"))
+        drop(it.as_object_mut().unwrap().shift_remove("name"));
     });
     change("the name `../../etc`", |it| it["name"] = json!("../../etc"));
     change("the name `A\\u{1b}[2J`", |it| it["name"] = json!("A\u{1b}[2J"));
     change("a name has small letters", |it| {
-        it["name"] = json!("x".repeat(1 << 16))
+        it["name"] = json!("x".repeat(1 << 16));
     });
     change("not readable", |it| it["version"] = json!("one"));
     change("`description` of its manifest", |it| {
-        it["description"] = json!("x".repeat(1 << 16))
+        it["description"] = json!("x".repeat(1 << 16));
     });
     change("`authors` of its manifest", |it| {
-        it["authors"] = json!("\u{1b}[2J")
+        it["authors"] = json!("\u{1b}[2J");
     });
     change("the role `root`", |it| it["roles"] = json!(["transform", "root"]));
     change("its manifest has no role", |it| it["roles"] = json!([]));
     change("built for the contract 0.2.0", |it| {
-        it["contract"] = json!("0.2.0")
+        it["contract"] = json!("0.2.0");
     });
     change("built for the contract 1.0.0", |it| {
-        it["contract"] = json!("1.0.0")
+        it["contract"] = json!("1.0.0");
     });
     for (bytes, words) in changes {
         let error = Folder::with(&bytes).read_error();

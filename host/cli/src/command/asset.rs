@@ -96,21 +96,21 @@ async fn show(folder: &Path, name: &str, output: &Output) -> Result<ExitCode, Er
     });
     output.show(&shown, || {
         let decl = &asset.value;
-        println!(
+        say!(
             "{name}: {}",
             decl.description.as_deref().unwrap_or("(no description)")
         );
         if !decl.owners.is_empty() {
-            println!("owners: {}", decl.owners.join(", "));
+            say!("owners: {}", decl.owners.join(", "));
         }
         if let Some(upstream) = &plan.upstream {
-            println!("made from: {upstream}");
+            say!("made from: {upstream}");
         }
         if !downstream.is_empty() {
             let names: Vec<String> = downstream.iter().map(ToString::to_string).collect();
-            println!("made into: {}", names.join(", "));
+            say!("made into: {}", names.join(", "));
         }
-        println!("lies in: {}\n", location(plan, &project));
+        say!("lies in: {}\n", location(plan, &project));
         let mut table = Table::new(&["column", "type", "key", "from", "description"]);
         for column in &decl.columns {
             table.row([
@@ -122,7 +122,7 @@ async fn show(folder: &Path, name: &str, output: &Output) -> Result<ExitCode, Er
             ]);
         }
         table.print();
-        println!();
+        say!();
         materializations(&done);
     });
     Ok(ExitCode::SUCCESS)
@@ -130,7 +130,7 @@ async fn show(folder: &Path, name: &str, output: &Output) -> Result<ExitCode, Er
 
 fn materializations(done: &[Materialization]) {
     if done.is_empty() {
-        println!("never materialized");
+        say!("never materialized");
         return;
     }
     let mut table = Table::new(&[

@@ -17,7 +17,7 @@ pub(crate) async fn run(folder: &Path, output: &Output) -> Result<ExitCode, Erro
     output.show(
         &json!({"assets": plans.len(), "resources": resources, "transforms": steps}),
         || {
-            println!(
+            say!(
                 "ok: {} assets, {resources} resources, {steps} transforms",
                 plans.len()
             );

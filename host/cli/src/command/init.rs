@@ -51,11 +51,11 @@ pub(crate) fn run(folder: &Path, name: Option<&str>, output: &Output) -> Result<
         written.push(*path);
     }
     output.show(&json!({"project": name, "files": written}), || {
-        println!("project `{name}`:");
+        say!("project `{name}`:");
         for path in &written {
-            println!("  {path}");
+            say!("  {path}");
         }
-        println!("next: tidegate check && tidegate run --all");
+        say!("next: tidegate check && tidegate run --all");
     });
     Ok(ExitCode::SUCCESS)
 }

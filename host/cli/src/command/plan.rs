@@ -70,7 +70,7 @@ fn source(plan: &AssetPlan) -> String {
             let path = plan
                 .source
                 .config
-                .get("path")
+                .pointer("/files/path")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
             format!("{} {path}", plan.source.connector).trim_end().to_owned()
@@ -92,17 +92,17 @@ fn describe(plan: &AssetPlan, project: &Project) -> Value {
 }
 
 fn print(plan: &AssetPlan, project: &Project) {
-    println!("{}", plan.name);
+    say!("{}", plan.name);
     let slices = match (partitions(plan), plan.slice) {
         (None, _) => String::new(),
         (Some(count), SliceRule::Filter) => format!(", {count} partitions, rows of others left out"),
         (Some(count), _) => format!(", {count} partitions"),
     };
-    println!("  source       {}{slices}", source(plan));
+    say!("  source       {}{slices}", source(plan));
     for step in &plan.steps {
         print_step(step);
     }
-    println!(
+    say!(
         "  destination  {} ({})",
         location(plan, project),
         plan.destination.load.text()
@@ -117,29 +117,29 @@ fn print(plan: &AssetPlan, project: &Project) {
         ]);
     }
     table.print();
-    println!();
+    say!();
 }
 
 fn print_step(step: &PlannedStep) {
     let spec = &step.spec;
     let grant = &spec.grant;
-    println!(
+    say!(
         "  transform    {}@{} ({})",
         spec.plugin,
         spec.version,
         spec.digest.short()
     );
-    println!("               shown    {}", grant.reads.join(", "));
+    say!("               shown    {}", grant.reads.join(", "));
     if !grant.writes.is_empty() {
-        println!("               writes   {}", grant.writes.join(", "));
+        say!("               writes   {}", grant.writes.join(", "));
     }
     if !spec.drops.is_empty() {
-        println!("               drops    {}", spec.drops.join(", "));
+        say!("               drops    {}", spec.drops.join(", "));
     }
     if !step.secrets.is_empty() {
-        println!("               secrets  {}", step.secrets.join(", "));
+        say!("               secrets  {}", step.secrets.join(", "));
     }
-    println!(
+    say!(
         "               limits   {} memory, {} a batch",
         ByteSize(grant.memory_bytes),
         Millis(grant.time_per_batch_ms)

@@ -49,7 +49,7 @@ async fn list(project: &Project, asset: Option<&str>, output: &Output) -> Result
     }
     output.show(&entries, || {
         if table.is_empty() {
-            println!("no rows were refused");
+            say!("no rows were refused");
         } else {
             table.print();
         }
@@ -99,8 +99,8 @@ async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> R
     output.show(&rows, || {
         for row in &rows {
             let text = |key: &str| printable(row.get(key).and_then(Value::as_str).unwrap_or_default());
-            println!("{}: {}", text("_code"), text("_message"));
-            println!(
+            say!("{}: {}", text("_code"), text("_message"));
+            say!(
                 "  by {} of run {}, partition {}",
                 text("_plugin"),
                 text("_run"),
@@ -111,9 +111,9 @@ async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> R
                 .filter(|(name, _)| !name.starts_with('_'))
                 .map(|(name, value)| format!("{name}={}", printable(value.as_str().unwrap_or("null"))))
                 .collect();
-            println!("  {}\n", values.join(" "));
+            say!("  {}\n", values.join(" "));
         }
-        println!("{} of {} rows", grouped(rows.len() as u64), grouped(total));
+        say!("{} of {} rows", grouped(rows.len() as u64), grouped(total));
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tidegate_core::port::{PartitionState, RunState};
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{AssetPlan, Launch, Orchestrator, Project, RunReport, Workers};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Run;
 use crate::command::plan::location;
@@ -24,12 +25,13 @@ pub(crate) async fn run(folder: &Path, arguments: &Run, output: &Output) -> Resu
     };
     let watch = Arc::new(Watch::new(output.is_json()));
     let orchestrator = orchestrator(&project, watch.clone(), arguments.jobs).await?;
+    stop_when_told(&orchestrator);
     let report = orchestrator.launch(&launch, &plans).await;
     watch.done();
     Ok(show(&report?, &plans, &project, &launch, output))
 }
 
-/// An orchestrator of a project, which an interrupt stops.
+/// An orchestrator of a project.
 pub(crate) async fn orchestrator(
     project: &Arc<Project>,
     watch: Arc<Watch>,
@@ -40,7 +42,7 @@ pub(crate) async fn orchestrator(
         Some(jobs) => usize::from(jobs),
         None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     };
-    let orchestrator = Orchestrator {
+    Ok(Orchestrator {
         project: project.clone(),
         state,
         artifacts: session::open_artifacts(project),
@@ -48,15 +50,33 @@ pub(crate) async fn orchestrator(
         observer: watch,
         cancel: tokio_util::sync::CancellationToken::new(),
         capacity,
-    };
+    })
+}
+
+/// Lets an interrupt stop what an orchestrator does, and a second one the process: whatever a run had checkpointed is
+/// kept either way.
+pub(crate) fn stop_when_told(orchestrator: &Orchestrator) {
     let cancel = orchestrator.cancel.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("stopping; what is not finished is not shown, and `tidegate runs retry` goes on");
-            cancel.cancel();
-        }
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        let mut told = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        told().await;
+        eprintln!(
+            "stopping; what is not finished is not shown, and `tidegate runs retry` goes on (again: stop at once)"
+        );
+        cancel.cancel();
+        told().await;
+        std::process::exit(i32::from(Kind::Cancelled.exit_code()));
     });
-    Ok(orchestrator)
 }
 
 /// Prints what came of a run; answers the exit code.
@@ -93,9 +113,9 @@ pub(crate) fn show(
             eprintln!("{}{more}\n", error.render());
         }
         table(report, plans, project, launch.dry_run).print();
-        println!();
+        say!();
         for line in next(report, launch.dry_run, launch.limit_rows) {
-            println!("{line}");
+            say!("{line}");
         }
     });
     match report.state {

@@ -10,7 +10,7 @@ use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{Orchestrator, Project};
 
 use crate::arguments::{RunsCommand, Selection};
-use crate::command::run::{orchestrator, show as show_report};
+use crate::command::run::{orchestrator, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
 
@@ -45,32 +45,40 @@ async fn list(
     let mut table = Table::new(&["run", "state", "started", ">time", "asked for"]);
     for run in &runs {
         let took = (run.updated_at - run.created_at).num_milliseconds().max(0) as u64;
-        let assets: Vec<&str> = run.request["assets"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let partition = run.request["partition"]
-            .as_str()
-            .map(|key| format!(" {key}"))
-            .unwrap_or_default();
         table.row([
             run.id.to_string(),
             run.state.text().into(),
             run.created_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
             duration(took),
-            format!("{}{partition}", assets.join(" ")),
+            request(&run.request),
         ]);
     }
     output.show(&runs, || {
         if table.is_empty() {
-            println!("no runs yet; next: tidegate run --all");
+            say!("no runs yet; next: tidegate run --all");
         } else {
             table.print();
         }
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a run was asked for, as it would be typed.
+fn request(request: &Value) -> String {
+    let mut words: Vec<String> = request["assets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    if let Some(key) = request["partition"].as_str() {
+        words.push(format!("--partition {key}"));
+    }
+    if let Some(rows) = request["limit_rows"].as_u64() {
+        words.push(format!("--limit {rows}"));
+    }
+    words.join(" ")
 }
 
 async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
@@ -81,16 +89,16 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
     let events = orchestrator.state.events(run.id, 0, MAX_EVENTS).await?;
     let shown = json!({"run": run, "partitions": partitions, "materializations": done, "events": events});
     output.show(&shown, || {
-        println!("run {}: {}", run.id, run.state.text());
-        println!(
+        say!("run {}: {}", run.id, run.state.text());
+        say!(
             "asked for at {}: {}",
             run.created_at.format("%Y-%m-%d %H:%M:%SZ"),
-            run.request
+            request(&run.request)
         );
         if let Some(error) = &run.error {
-            println!("{}", error.render());
+            say!("{}", error.render());
         }
-        println!();
+        say!();
         let mut table = Table::new(&[
             "asset",
             "partition",
@@ -123,7 +131,7 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
             .iter()
             .map(|partition| partition.attempts.len().saturating_sub(1))
             .sum();
-        println!("\n{} events, {resumed} further attempts", events.len());
+        say!("\n{} events, {resumed} further attempts", events.len());
     });
     Ok(ExitCode::SUCCESS)
 }
@@ -165,12 +173,12 @@ async fn print_log(
     let of = format!("{} {} #{attempt}", partition.asset, partition.partition);
     for line in String::from_utf8_lossy(&bytes).lines() {
         if output.is_json() {
-            println!("{line}");
+            say!("{line}");
             continue;
         }
         let value: Value = serde_json::from_str(line).unwrap_or_default();
         let text = |key: &str| printable(value[key].as_str().unwrap_or_default());
-        println!(
+        say!(
             "{}  {of}  {:5} {}: {}",
             text("at"),
             text("level"),
@@ -184,6 +192,7 @@ async fn print_log(
 async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
     let watch = Arc::new(Watch::new(output.is_json()));
     let orchestrator = orchestrator(project, watch.clone(), None).await?;
+    stop_when_told(&orchestrator);
     let found = orchestrator.find_run(run).await?;
     let launch = Orchestrator::request(&found)?;
     let selection = Selection {

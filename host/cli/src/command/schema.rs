@@ -25,7 +25,7 @@ pub(crate) fn run(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
         std::fs::write(&path, text + "\n").map_err(failed)?;
         written.push(path.display().to_string());
     }
-    output.show(&written, || println!("wrote {}", written.join(", ")));
+    output.show(&written, || say!("wrote {}", written.join(", ")));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -29,7 +29,7 @@ impl Output {
     pub(crate) fn show<T: Serialize>(&self, value: &T, human: impl FnOnce()) {
         if self.json {
             match serde_json::to_string_pretty(value) {
-                Ok(text) => println!("{text}"),
+                Ok(text) => say!("{text}"),
                 Err(error) => eprintln!("error: {error}"),
             }
         } else {
@@ -40,7 +40,7 @@ impl Output {
     /// Every error, and the exit code of the first one's kind.
     pub(crate) fn errors(&self, errors: &Errors) -> ExitCode {
         if self.json {
-            println!("{}", serde_json::json!({"errors": errors.0}));
+            say!("{}", serde_json::json!({"errors": errors.0}));
         } else {
             for error in &errors.0 {
                 eprintln!("{}\n", error.render());

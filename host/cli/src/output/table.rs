@@ -29,7 +29,9 @@ impl Table {
     }
 
     pub(crate) fn print(&self) {
-        print!("{self}");
+        for line in self.to_string().lines() {
+            say!("{line}");
+        }
     }
 }
 

@@ -423,6 +423,10 @@ pub trait StateStore: Send + Sync {
     ) -> Result<()>;
     /// Begins an attempt with the next epoch of the asset partition, over all runs. Held where an attempt of any run has
     /// a lease beyond `at`, unless that attempt's worker is among `dead`. An attempt taken over is marked failed.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is one fact of the claim, and one column of its row"
+    )]
     async fn claim(
         &self,
         run: RunId,

@@ -30,7 +30,7 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Error>> {
             Ok(value) if errors.is_empty() => return Ok(value),
             Ok(_) => break,
             Err(failure) => {
-                if !mend(&mut tree, failure, &mut errors, &mut added) {
+                if !mend(&mut tree, failure, &mut errors, &mut added) || errors.len() >= MAX_ERRORS {
                     break;
                 }
             }
@@ -90,7 +90,13 @@ fn mend(tree: &mut Node, failure: Failure, errors: &mut Vec<Error>, added: &mut 
                 return drop_value(target);
             }
             let known = find_mut(tree, &at).is_some();
-            if !known {
+            // A key that was misspelt is not reported as missing too.
+            let misspelt = format!("did you mean `{key}`?");
+            let reported = errors.iter().any(|error| {
+                error.hint.as_ref() == Some(&misspelt)
+                    && matches!(&error.place, Some(Place::Pointer(at)) if at.rsplit_once('/').is_some_and(|(map, _)| map == pointer))
+            });
+            if !known && !reported {
                 errors.push(report("schema.missing_key", message, hint, pointer.clone()));
             }
             match find_mut(tree, &pointer).map(|node| (node.span, &mut node.kind)) {

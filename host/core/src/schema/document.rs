@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use super::node::{Node, Span};
+use super::node::{Node, NodeKind, Span};
+use super::syntax::explain;
 use crate::error::{Error, Excerpt, Kind, Place};
 
 /// A schema document is written by people; a megabyte is a hundred times the longest seen.
 pub const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
+
+/// What is kept of an overlong line for its excerpt.
+const MAX_LINE_CHARS: usize = 4_096;
 
 /// Lists and maps in one another. A document nests a dozen at most; and each level takes tens of kilobytes of the stack
 /// in a debug build, of which a thread has two megabytes.
@@ -41,11 +45,7 @@ impl Document {
             .map_err(|error| fail("schema.unreadable", format!("cannot read the file: {error}")))?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..good]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count() as u64
-                + 1;
+            let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count() as u64;
             Error::new(
                 Kind::Schema,
                 "schema.invalid_utf8",
@@ -64,6 +64,8 @@ impl Document {
     pub fn parse(text: String, shown: &str) -> Result<Self, Error> {
         // A document of a megabyte has far fewer values than this; what aliases blow up beyond it is a bomb.
         let options = serde_saphyr::options! {
+            // `NO` is a country, not `false`.
+            strict_booleans: true,
             budget: serde_saphyr::budget! {
                 max_events: 200_000,
                 max_aliases: 1_000,
@@ -83,21 +85,9 @@ impl Document {
                     line: location.map_or(1, |location| location.line()),
                     column: location.map_or(1, |location| location.column()),
                 };
-                let message = error.without_snippet().to_string();
-                let first = message.lines().next().unwrap_or("not YAML").to_owned();
-                let (code, hint) = if first.contains("budget") || first.contains("limit") {
-                    (
-                        "schema.too_complex",
-                        "the document grows beyond what a schema needs; write aliases out",
-                    )
-                } else {
-                    (
-                        "schema.invalid_yaml",
-                        "the text up to this place is not valid YAML",
-                    )
-                };
-                Err(Error::new(Kind::Schema, code, first)
-                    .at(place(shown, &text, span, 1))
+                let (code, message, hint) = explain(&error);
+                Err(Error::new(Kind::Schema, code, message)
+                    .at(place(shown, &text, span))
                     .hint(hint))
             }
         }
@@ -107,9 +97,11 @@ impl Document {
     pub fn place(&self, pointer: &str, key: bool) -> Place {
         let mut shorter = pointer;
         loop {
-            if let Some(node) = self.root.find(shorter, key && shorter == pointer) {
-                let width = node.text().map_or(1, |text| text.chars().count().max(1));
-                return place(&self.path, &self.text, node.span, width);
+            let nothing = |node: &Node| node.kind == NodeKind::Null;
+            // Of a value that is not there, the key is shown.
+            let key = key && shorter == pointer || self.root.find(shorter, false).is_some_and(nothing);
+            if let Some(node) = self.root.find(shorter, key) {
+                return place(&self.path, &self.text, node.span);
             }
             shorter = match shorter.rfind('/') {
                 Some(cut) => &shorter[..cut],
@@ -139,19 +131,14 @@ impl Document {
     }
 }
 
-fn place(path: &str, text: &str, span: Span, width: usize) -> Place {
+fn place(path: &str, text: &str, span: Span) -> Place {
     let line = usize::try_from(span.line)
         .ok()
         .and_then(|line| text.lines().nth(line.saturating_sub(1)));
-    let excerpt = line.map(|line| {
-        let left = line
-            .chars()
-            .count()
-            .saturating_sub(span.column.saturating_sub(1) as usize);
-        Excerpt {
-            text: line.chars().take(200).collect(),
-            width: width.min(left.max(1)),
-        }
+    let column = usize::try_from(span.column.saturating_sub(1)).unwrap_or(0);
+    let excerpt = line.map(|line| Excerpt {
+        text: line.chars().take(MAX_LINE_CHARS).collect(),
+        width: width(line, column),
     });
     Place::File {
         path: path.to_owned(),
@@ -159,4 +146,34 @@ fn place(path: &str, text: &str, span: Span, width: usize) -> Place {
         column: span.column.max(1),
         excerpt,
     }
+}
+
+/// How many characters the value takes that starts at a place of a line: a text in quotes up to its end, anything else
+/// up to what can end it; of a list or map only the bracket.
+fn width(line: &str, column: usize) -> usize {
+    let rest: Vec<char> = line.chars().skip(column).collect();
+    let length = match rest.first() {
+        Some(quote @ ('"' | '\'')) => match rest.iter().skip(1).position(|c| c == quote) {
+            Some(inner) => inner + 2,
+            None => rest.len(),
+        },
+        Some('[' | '{' | '-' | ',' | ']' | '}') | None => 1,
+        Some(_) => {
+            let ends = |index: usize| {
+                let next = rest.get(index + 1).copied().unwrap_or(' ');
+                match rest[index] {
+                    ',' | ']' | '}' => true,
+                    ':' => next == ' ',
+                    ' ' => next == '#',
+                    _ => false,
+                }
+            };
+            let end = (0..rest.len()).find(|index| ends(*index)).unwrap_or(rest.len());
+            rest[..end]
+                .iter()
+                .rposition(|c| *c != ' ')
+                .map_or(0, |last| last + 1)
+        }
+    };
+    length.max(1)
 }

@@ -1,18 +1,20 @@
 //! Times and sizes as people write them: `200ms`, `10m`, `32MiB`.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// A length of time, in milliseconds; written `200ms`, `10s`, `5m`, `2h` or `7d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(into = "String")]
 pub struct Millis(pub u64);
 
 /// A size, in bytes; written `512B`, `64KiB`, `32MiB`, `1GiB`, or with decimal units `64kB`, `32MB`, `1GB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(into = "String")]
 pub struct ByteSize(pub u64);
 
 const TIMES: &[(&str, u64)] = &[
@@ -58,6 +60,40 @@ impl TryFrom<String> for Millis {
         parse(&text, TIMES).map(Self).ok_or_else(|| {
             format!("`{text}` is not a length of time; write for example `200ms`, `10s`, `5m`, `2h` or `7d`")
         })
+    }
+}
+
+/// Reads text with a unit; a bare number is refused with what it lacks.
+struct WithUnit<T>(&'static str, PhantomData<T>);
+
+impl<T: TryFrom<String, Error = String> + Default> Visitor<'_> for WithUnit<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        T::try_from(text.to_owned()).map_err(E::custom)
+    }
+
+    // A value that was reported already.
+    fn visit_none<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+}
+
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "a time with its unit, such as `200ms` or `10s`";
+        deserializer.deserialize_any(WithUnit(expected, PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "a size with its unit, such as `512KiB` or `32MiB`";
+        deserializer.deserialize_any(WithUnit(expected, PhantomData))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::asset::Asset;
 use super::decode::decode_without;
 use super::document::Document;
+use super::node::NodeKind;
 use super::project::ProjectDecl;
 use super::resource::Resource;
 use super::suggest::closest;
@@ -181,6 +182,18 @@ impl Loading {
 /// Checks `apiVersion` and `kind`; answers the kind.
 fn header(document: &Document, errors: &mut Vec<Error>) -> Option<&'static str> {
     let example = "start the file with `apiVersion: tidegate/v1`, `kind` and `name`";
+    let wrong = match &document.root.kind {
+        NodeKind::Map(_) => None,
+        NodeKind::Null => Some(("schema.empty", "the file holds no document".to_owned())),
+        _ => Some((
+            "schema.wrong_type",
+            format!("expected a map of keys, found {}", document.root.describe()),
+        )),
+    };
+    if let Some((code, message)) = wrong {
+        errors.push(document.error(code, "", message).hint(example));
+        return None;
+    }
     let Some(version) = document.root.get("apiVersion") else {
         errors.push(
             document

@@ -12,8 +12,10 @@ mod load;
 mod node;
 mod project;
 mod reference;
+mod reference_place;
 mod resource;
 mod suggest;
+mod syntax;
 mod transform;
 mod validate;
 

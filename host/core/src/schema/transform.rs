@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Reads {
             }
 
             // A value that was reported already reads as nothing.
-            fn visit_unit<E>(self) -> Result<Reads, E> {
+            fn visit_none<E>(self) -> Result<Reads, E> {
                 Ok(Reads::Columns(Vec::new()))
             }
         }

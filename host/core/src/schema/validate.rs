@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::asset::Asset;
+use super::asset::{Asset, Partitions};
 use super::load::{LoadedProject, Placed};
+use super::reference_place::misplaced;
 use super::suggest::closest;
 use super::transform::Reads;
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::plan::{AssetName, Graph};
 pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
     let mut errors = Vec::new();
     project(loaded, &mut errors);
+    misplaced(loaded, &mut errors);
     for asset in loaded.assets.values() {
         resources(asset, loaded, &mut errors);
         columns(asset, &mut errors);
@@ -214,6 +216,24 @@ fn partitions(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Er
             return;
         }
     };
+    if slices.end.is_some_and(|end| end <= slices.start) {
+        let window = match partitions {
+            Partitions::Daily(_) => "daily",
+            Partitions::Weekly(_) => "weekly",
+            Partitions::Monthly(_) => "monthly",
+        };
+        errors.push(
+            document
+                .error(
+                    "schema.invalid_value",
+                    &format!("/partitions/{window}/end"),
+                    "the slices end before the first one begins",
+                )
+                .hint(
+                    "`end` is the first slice that is no more part of the asset; it must lie behind `start`",
+                ),
+        );
+    }
     let by_path = value
         .source
         .config

@@ -51,20 +51,26 @@ impl Engine for LocalEngine {
             format!("attempt {} of {} {} begins", task.attempt, task.asset, task.key()),
         );
         let cancel = self.cancel.child_token();
-        let heart = tokio::spawn(heartbeat(
-            self.state.clone(),
-            key(&task),
-            cancel.clone(),
-            log.clone(),
-        ));
-        let done = self.attempt(task, log.clone(), cancel).await;
-        heart.abort();
+        let (attempt, dry_run) = (key(&task), task.dry_run);
+        // A dry run has no lease to prolong, and nobody can find its log.
+        let heart = (!dry_run).then(|| {
+            let (state, cancel, log) = (self.state.clone(), cancel.clone(), log.clone());
+            tokio::spawn(heartbeat(state, attempt.clone(), cancel, log))
+        });
+        let mut done = self.attempt(task, log.clone(), cancel.clone()).await;
+        if let Some(heart) = heart {
+            heart.abort();
+        }
+        if done.as_ref().is_err_and(|error| error.kind == Kind::Cancelled) && !self.cancel.is_cancelled() {
+            // Nobody asked for it: the heartbeat found the fence taken.
+            done = Err(fenced(&attempt));
+        }
         match &done {
             Ok(receipt) => log.say(LogLevel::Info, format!("loaded {} rows", receipt.counts.loaded)),
             Err(error) => log.say(LogLevel::Error, error.to_string()),
         }
         // A log that cannot be written does not undo a load, nor hide why there is none.
-        if let Err(error) = log.flush().await {
+        if !dry_run && let Err(error) = log.flush().await {
             self.observer.warning(&error);
         }
         done
@@ -212,14 +218,12 @@ struct AttemptProgress {
     log: Arc<AttemptLog>,
 }
 
-impl AttemptProgress {
-    fn fenced(&self) -> Error {
-        OrchestratorError::Fenced {
-            asset: self.key.asset.clone(),
-            partition: self.key.partition.clone(),
-        }
-        .into()
+fn fenced(key: &AttemptKey) -> Error {
+    OrchestratorError::Fenced {
+        asset: key.asset.clone(),
+        partition: key.partition.clone(),
     }
+    .into()
 }
 
 #[async_trait]
@@ -227,7 +231,7 @@ impl Progress for AttemptProgress {
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<()> {
         let at = Utc::now();
         if !self.state.put_checkpoint(&self.key, &checkpoint, at).await? {
-            return Err(self.fenced());
+            return Err(fenced(&self.key));
         }
         let event = Event {
             run: self.key.run,
@@ -254,7 +258,7 @@ impl Progress for AttemptProgress {
         if self.state.holds(&self.key).await? {
             Ok(())
         } else {
-            Err(self.fenced())
+            Err(fenced(&self.key))
         }
     }
 

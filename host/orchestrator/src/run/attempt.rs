@@ -84,9 +84,13 @@ impl Orchestrator {
             }
             Err(error) => {
                 // Where the attempt was taken over there is nothing of ours to mark.
-                self.state.fail_attempt(&key, &error, Utc::now()).await?;
                 let data = json!({"code": error.code, "message": error.message});
-                self.tell(&key, EventKind::AttemptFailed, data).await?;
+                let marked = self.state.fail_attempt(&key, &error, Utc::now()).await;
+                let told = self.tell(&key, EventKind::AttemptFailed, data).await;
+                // The attempt's own error is the one to return; its lease ends whatever became of the mark.
+                for failed in [marked.err(), told.err()].into_iter().flatten() {
+                    self.observer.warning(&failed);
+                }
                 Err(error)
             }
         }
@@ -95,7 +99,7 @@ impl Orchestrator {
     async fn claim(&self, run: RunId, plan: &AssetPlan, partition: &PartitionKey) -> Result<AttemptKey> {
         let at = Utc::now();
         let until = at + TimeDelta::milliseconds(LEASE_MS as i64);
-        let (dead, _) = self.workers.others();
+        let dead = self.workers.dead();
         let claim = self
             .state
             .claim(run, &plan.name, partition, self.workers.id(), &dead, at, until)

@@ -62,7 +62,9 @@ impl Orchestrator {
         }
         self.sweep().await?;
         let at = Utc::now();
-        let request = serde_json::to_value(launch).unwrap_or_default();
+        let mut request = serde_json::to_value(launch).unwrap_or_default();
+        // Until the run moves, this alone says whose it is.
+        request["worker"] = self.workers.id().0.clone().into();
         self.state
             .insert_run(&NewRun {
                 id: run,
@@ -95,52 +97,29 @@ impl Orchestrator {
         plans: &[AssetPlan],
         items: Vec<Item>,
     ) -> Result<RunReport> {
-        let state = self.state.as_ref();
-        transition(state, run, RunState::Queued, RunState::Starting, None, Utc::now()).await?;
-        transition(
-            state,
-            run,
-            RunState::Starting,
-            RunState::Running,
-            None,
-            Utc::now(),
-        )
-        .await?;
-        let mut report = self.work(run, launch, plans, items).await?;
+        self.advance(run, RunState::Queued, RunState::Starting, None)
+            .await?;
+        self.advance(run, RunState::Starting, RunState::Running, None)
+            .await?;
+        let report = self.work(run, launch, plans, items).await?;
         let failed = report
             .partitions
             .iter()
             .find_map(|outcome| outcome.error.as_ref());
-        report.state = if self.cancel.is_cancelled() && failed.is_some() {
-            transition(
-                state,
-                run,
-                RunState::Running,
-                RunState::Cancelling,
-                None,
-                Utc::now(),
-            )
-            .await?;
-            transition(
-                state,
-                run,
-                RunState::Cancelling,
-                RunState::Cancelled,
-                None,
-                Utc::now(),
-            )
-            .await?;
-            RunState::Cancelled
+        if report.state == RunState::Cancelled {
+            self.advance(run, RunState::Running, RunState::Cancelling, None)
+                .await?;
+            self.advance(run, RunState::Cancelling, RunState::Cancelled, None)
+                .await?;
         } else {
-            let to = if failed.is_some() {
-                RunState::Failed
-            } else {
-                RunState::Succeeded
-            };
-            transition(state, run, RunState::Running, to, failed, Utc::now()).await?;
-            to
-        };
+            self.advance(run, RunState::Running, report.state, failed).await?;
+        }
         Ok(report)
+    }
+
+    async fn advance(&self, run: RunId, from: RunState, to: RunState, error: Option<&Error>) -> Result<()> {
+        let by = self.workers.id();
+        transition(self.state.as_ref(), run, by, [from, to], error, Utc::now()).await
     }
 
     async fn work(
@@ -185,16 +164,18 @@ impl Orchestrator {
         for item in order.rest() {
             outcomes.push(self.skip(run, launch, item).await?);
         }
-        let failed = outcomes
+        let done = outcomes
             .iter()
-            .any(|outcome| outcome.state != PartitionState::Succeeded);
+            .all(|outcome| outcome.state == PartitionState::Succeeded);
+        // Where the interrupt came too late to stop anything, nothing was stopped.
+        let state = match (done, self.cancel.is_cancelled()) {
+            (true, _) => RunState::Succeeded,
+            (false, true) => RunState::Cancelled,
+            (false, false) => RunState::Failed,
+        };
         Ok(RunReport {
             run,
-            state: if failed {
-                RunState::Failed
-            } else {
-                RunState::Succeeded
-            },
+            state,
             partitions: outcomes,
             duration_ms: started.elapsed().as_millis() as u64,
         })

@@ -12,7 +12,7 @@ mod workers;
 pub use launch::{Launch, Orchestrator};
 pub use observe::{RunObserver, Silent};
 pub use report::{PartitionOutcome, RunReport};
-pub use transition::{StateError, transition};
+pub use transition::StateError;
 pub use workers::Workers;
 
 /// How long a worker may be silent before its attempt may be taken over, in milliseconds. A worker of the same project

@@ -91,3 +91,94 @@ impl<'a> Order<'a> {
             && (item.1 == above.1 || item.1.is_whole() || above.1.is_whole())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_schema::Schema;
+    use serde_json::Value;
+    use tidegate_core::plan::{CheckpointPolicy, DestinationSpec, SliceRule, SourceSpec};
+    use tidegate_core::schema::{Contract, Load};
+
+    use super::*;
+
+    fn plan(name: &str, upstream: Option<&str>) -> AssetPlan {
+        AssetPlan {
+            name: name.parse().unwrap(),
+            upstream: upstream.map(|name| name.parse().unwrap()),
+            partitioning: None,
+            source: SourceSpec {
+                connector: "file".into(),
+                resource: Value::Null,
+                config: Value::Null,
+                columns: Vec::new(),
+            },
+            slice: SliceRule::Trusted,
+            steps: Vec::new(),
+            destination: DestinationSpec {
+                connector: "file".into(),
+                resource: Value::Null,
+                config: Value::Null,
+                load: Load::Replace,
+            },
+            columns: Vec::new(),
+            contract: Contract::Strict,
+            loaded: Arc::new(Schema::empty()),
+            checkpoint: CheckpointPolicy { every_rows: 1 },
+            batch_rows: 1,
+        }
+    }
+
+    fn item(asset: &str, key: &str) -> Item {
+        (asset.parse().unwrap(), PartitionKey(key.into()))
+    }
+
+    fn begin(order: &mut Order<'_>) -> Option<Item> {
+        match order.next() {
+            Next::Begin(item) => Some(item),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_slice_waits_for_the_same_slice_and_a_whole_for_every_one() {
+        let plans = [plan("a", None), plan("b", Some("a")), plan("c", Some("a"))];
+        let work = vec![
+            item("a", "1"),
+            item("a", "2"),
+            item("b", "1"),
+            item("b", "2"),
+            item("c", ""),
+        ];
+        let mut order = Order::new(&plans, work);
+        assert_eq!(begin(&mut order), Some(item("a", "1")));
+        assert_eq!(begin(&mut order), Some(item("a", "2")));
+        assert!(matches!(order.next(), Next::Wait));
+        order.ended(&item("a", "1"), true);
+        assert_eq!(begin(&mut order), Some(item("b", "1")));
+        assert!(matches!(order.next(), Next::Wait));
+        order.ended(&item("a", "2"), true);
+        assert_eq!(begin(&mut order), Some(item("b", "2")));
+        assert_eq!(begin(&mut order), Some(item("c", "")));
+    }
+
+    #[test]
+    fn what_is_made_from_something_that_failed_is_skipped_and_the_rest_goes_on() {
+        let plans = [
+            plan("a", None),
+            plan("b", Some("a")),
+            plan("c", Some("b")),
+            plan("d", None),
+        ];
+        let work = vec![item("a", ""), item("b", ""), item("c", ""), item("d", "")];
+        let mut order = Order::new(&plans, work);
+        assert_eq!(begin(&mut order), Some(item("a", "")));
+        order.ended(&item("a", ""), false);
+        assert!(matches!(order.next(), Next::Skip(skipped) if skipped == item("b", "")));
+        assert!(matches!(order.next(), Next::Skip(skipped) if skipped == item("c", "")));
+        assert_eq!(begin(&mut order), Some(item("d", "")));
+        order.ended(&item("d", ""), true);
+        assert!(matches!(order.next(), Next::Done));
+    }
+}

@@ -2,13 +2,15 @@
 
 use chrono::{TimeDelta, Utc};
 use tidegate_core::plan::{AssetName, RunId, WorkerId};
-use tidegate_core::port::{PartitionState, RunFilter, RunPartition, RunRecord, RunState};
+use tidegate_core::port::{
+    AttemptKey, AttemptRecord, EventKind, PartitionState, RunFilter, RunPartition, RunRecord, RunState,
+};
 use tidegate_core::{Error, Kind, Result};
 
 use super::LEASE_MS;
 use super::launch::{Launch, Orchestrator};
 use super::report::RunReport;
-use super::transition::transition;
+use super::transition::{StateError, transition};
 use crate::error::OrchestratorError;
 use crate::project::AssetPlan;
 
@@ -72,8 +74,8 @@ impl Orchestrator {
         transition(
             self.state.as_ref(),
             run.id,
-            current.state,
-            RunState::Queued,
+            self.workers.id(),
+            [current.state, RunState::Queued],
             None,
             Utc::now(),
         )
@@ -99,7 +101,7 @@ impl Orchestrator {
 
     /// Marks runs as failed whose workers are gone, so that no run says `running` when nobody runs it.
     pub async fn sweep(&self) -> Result<()> {
-        let (dead, others_live) = self.workers.others();
+        let mut open = Vec::new();
         for state in [
             RunState::Queued,
             RunState::Starting,
@@ -111,11 +113,14 @@ impl Orchestrator {
                 limit: SWEEP_RUNS,
                 ..RunFilter::default()
             };
-            for run in self.state.runs(&filter).await? {
-                let partitions = self.state.run_partitions(run.id).await?;
-                if self.lost(&run, &partitions, &dead, others_live) {
-                    self.mark_lost(&run).await?;
-                }
+            open.extend(self.state.runs(&filter).await?);
+        }
+        // Looked at after the runs: whoever made one of them had joined before.
+        let dead = self.workers.dead();
+        for run in open {
+            let partitions = self.state.run_partitions(run.id).await?;
+            if self.lost(&run, &partitions, &dead).await? {
+                self.mark_lost(&run, &partitions).await?;
             }
         }
         self.workers.forget(&dead);
@@ -123,48 +128,81 @@ impl Orchestrator {
     }
 
     /// Whether nobody works on a run any more.
-    fn lost(
-        &self,
-        run: &RunRecord,
-        partitions: &[RunPartition],
-        dead: &[WorkerId],
-        others_live: bool,
-    ) -> bool {
+    async fn lost(&self, run: &RunRecord, partitions: &[RunPartition], dead: &[WorkerId]) -> Result<bool> {
         let now = Utc::now();
-        let mut attempts = partitions
-            .iter()
-            .flat_map(|partition| &partition.attempts)
-            .peekable();
-        let lease = TimeDelta::milliseconds(LEASE_MS as i64);
-        // Between two attempts a living worker holds none: then its last sign of life is the run's.
-        let quiet = !others_live || run.updated_at + lease < now;
-        let mut under_way = attempts
-            .by_ref()
-            .filter(|attempt| attempt.state == PartitionState::Running)
-            .peekable();
-        if under_way.peek().is_none() {
-            return quiet;
+        let mut under_way = partitions.iter().flat_map(under_way).peekable();
+        if under_way.peek().is_some() {
+            return Ok(under_way.all(|attempt| dead.contains(&attempt.worker) || attempt.lease_until < now));
         }
-        under_way.all(|attempt| dead.contains(&attempt.worker) || attempt.lease_until < now)
+        // Between two attempts a worker holds none: then it is the one that moved the run or tried last.
+        let tried = partitions.iter().flat_map(|partition| &partition.attempts);
+        let last = tried.max_by_key(|attempt| attempt.started_at);
+        let heard = last.map_or(run.updated_at, |attempt| {
+            attempt.finished_at.unwrap_or(attempt.started_at)
+        });
+        if heard.max(run.updated_at) + TimeDelta::milliseconds(LEASE_MS as i64) < now {
+            return Ok(true);
+        }
+        let events = self.state.events(run.id, 0, u32::MAX).await?;
+        let mover = events
+            .iter()
+            .rev()
+            .filter(|stored| stored.event.kind == EventKind::RunState)
+            .find_map(|stored| stored.event.data["worker"].as_str());
+        Ok(match mover {
+            Some(mover) => dead.iter().any(|worker| worker.0 == mover),
+            None => run.request["worker"]
+                .as_str()
+                .is_some_and(|asked| dead.iter().any(|worker| worker.0 == asked)),
+        })
     }
 
-    async fn mark_lost(&self, run: &RunRecord) -> Result<()> {
+    /// Ends a run's attempts and then the run. Who else does the same at the same time does no harm.
+    async fn mark_lost(&self, run: &RunRecord, partitions: &[RunPartition]) -> Result<()> {
+        let at = Utc::now();
+        for partition in partitions {
+            for attempt in under_way(partition) {
+                let key = AttemptKey {
+                    run: run.id,
+                    asset: partition.asset.clone(),
+                    partition: partition.partition.clone(),
+                    attempt: attempt.attempt,
+                    epoch: attempt.epoch,
+                };
+                let message = format!("the attempt's worker `{}` is gone", attempt.worker);
+                let error = Error::new(Kind::State, "attempt.lost", message).later();
+                self.state.fail_attempt(&key, &error, at).await?;
+            }
+        }
         let error = Error::new(Kind::State, "run.lost", "the worker of the run is gone")
             .later()
             .hint(format!(
                 "`tidegate runs retry {}` goes on from its checkpoints",
                 run.id
             ));
-        transition(
+        let to = [run.state, RunState::Failed];
+        let moved = transition(
             self.state.as_ref(),
             run.id,
-            run.state,
-            RunState::Failed,
+            self.workers.id(),
+            to,
             Some(&error),
-            Utc::now(),
+            at,
         )
-        .await
+        .await;
+        match moved {
+            Err(error) if error.code == StateError::CODE => Ok(()),
+            moved => moved,
+        }
     }
+}
+
+/// A partition's attempts of which no end is known; one at most.
+fn under_way(partition: &RunPartition) -> impl Iterator<Item = &AttemptRecord> {
+    partition
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.state == PartitionState::Running)
 }
 
 fn unknown_asset(name: &AssetName) -> Error {

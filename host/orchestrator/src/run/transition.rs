@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use tidegate_core::plan::RunId;
+use tidegate_core::plan::{RunId, WorkerId};
 use tidegate_core::port::{Event, EventKind, RunState, StateStore};
 use tidegate_core::{Error, Kind, Result};
 
@@ -18,9 +18,14 @@ pub struct StateError {
     pub to: RunState,
 }
 
+impl StateError {
+    /// Its code.
+    pub(crate) const CODE: &str = "run.transition";
+}
+
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
-        Self::new(Kind::State, "run.transition", error.to_string())
+        Self::new(Kind::State, StateError::CODE, error.to_string())
             .hint("another process has moved it; `tidegate runs show` tells where it stands")
     }
 }
@@ -39,11 +44,11 @@ fn legal(from: RunState, to: RunState) -> bool {
 }
 
 /// Moves a run and records the event; refused where the move is not legal or somebody else moved the run before.
-pub async fn transition(
+pub(crate) async fn transition(
     state: &dyn StateStore,
     run: RunId,
-    from: RunState,
-    to: RunState,
+    by: &WorkerId,
+    [from, to]: [RunState; 2],
     error: Option<&Error>,
     at: DateTime<Utc>,
 ) -> Result<()> {
@@ -56,7 +61,12 @@ pub async fn transition(
         partition: None,
         attempt: None,
         kind: EventKind::RunState,
-        data: json!({"from": from.text(), "to": to.text(), "error": error.map(|error| &error.code)}),
+        data: json!({
+            "from": from.text(),
+            "to": to.text(),
+            "worker": by,
+            "error": error.map(|error| &error.code),
+        }),
         at,
     };
     state.append_events(&[event]).await

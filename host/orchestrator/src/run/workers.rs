@@ -1,7 +1,7 @@
 //! Who is alive: each worker holds a lock on a file of the project's folder, and the system lets go of it when the
 //! process ends, however it ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use tidegate_core::plan::WorkerId;
@@ -49,10 +49,9 @@ impl Workers {
         &self.id
     }
 
-    /// The others of this folder: those that are gone, and whether any lives.
-    pub fn others(&self) -> (Vec<WorkerId>, bool) {
+    /// Those of this folder that are gone.
+    pub fn dead(&self) -> Vec<WorkerId> {
         let mut dead = Vec::new();
-        let mut alive = false;
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name == self.id.0 {
@@ -62,12 +61,11 @@ impl Workers {
             let Ok(file) = File::open(entry.path()) else {
                 continue;
             };
-            match file.try_lock() {
-                Ok(()) => dead.push(WorkerId(name)),
-                Err(TryLockError::WouldBlock | TryLockError::Error(_)) => alive = true,
+            if file.try_lock().is_ok() {
+                dead.push(WorkerId(name));
             }
         }
-        (dead, alive)
+        dead
     }
 
     /// Removes the files of workers whose attempts have all been marked lost.
@@ -95,10 +93,10 @@ mod tests {
         let me = Workers::join(&folder).unwrap();
         let other = Workers::join(&folder).unwrap();
         std::fs::write(folder.join("1-gone"), "").unwrap();
-        assert_eq!(me.others(), (vec![WorkerId("1-gone".into())], true));
+        assert_eq!(me.dead(), [WorkerId("1-gone".into())]);
         drop(other);
         me.forget(&[WorkerId("1-gone".into())]);
-        assert_eq!(me.others(), (vec![], false));
+        assert_eq!(me.dead(), []);
         drop(me);
         std::fs::remove_dir_all(folder).unwrap();
     }

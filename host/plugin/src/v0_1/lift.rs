@@ -178,6 +178,7 @@ impl Reader {
             return wrong(name, format!("its offsets begin at {}", offsets[0]));
         }
         // One pass without a branch in it, so that it is a vector loop.
+        #[allow(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch")]
         let rising = offsets
             .windows(2)
             .fold(true, |rising, pair| rising & (pair[0] <= pair[1]));
@@ -260,9 +261,8 @@ fn aligned(buffer: Buffer, align: usize) -> Buffer {
 }
 
 fn utf8(name: &str, offsets: &OffsetBuffer<i32>, values: &Buffer) -> Result<(), LiftError> {
-    let text = match simdutf8::basic::from_utf8(values.as_slice()) {
-        Ok(text) => text,
-        Err(_) => return wrong(name, "its text is not UTF-8"),
+    let Ok(text) = simdutf8::basic::from_utf8(values.as_slice()) else {
+        return wrong(name, "its text is not UTF-8");
     };
     // ASCII has no character that an offset could split.
     if text.is_ascii()

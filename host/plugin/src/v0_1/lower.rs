@@ -44,11 +44,11 @@ fn push(array: &dyn Array, column: &mut Column) {
     });
     column
         .buffers
-        .push(nulls.map_or_else(Bytes::new, |nulls| bits(nulls.inner().sliced(), rows)));
+        .push(nulls.map_or_else(Bytes::new, |nulls| bits(&nulls.inner().sliced(), rows)));
     match array.data_type() {
         DataType::Boolean => column
             .buffers
-            .push(bits(array.as_boolean().values().sliced(), rows)),
+            .push(bits(&array.as_boolean().values().sliced(), rows)),
         DataType::Utf8 => {
             let array = array.as_string::<i32>();
             variable(array.offsets(), array.values(), column);
@@ -90,7 +90,7 @@ fn push(array: &dyn Array, column: &mut Column) {
     }
 }
 
-fn bits(buffer: Buffer, rows: usize) -> Bytes {
+fn bits(buffer: &Buffer, rows: usize) -> Bytes {
     share(buffer.slice_with_length(0, rows.div_ceil(8)))
 }
 

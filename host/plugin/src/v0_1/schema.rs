@@ -221,10 +221,10 @@ impl Arena<'_> {
             Wit::Float32 => DataType::Float32,
             Wit::Float64 => DataType::Float64,
             Wit::Decimal128(shape) => {
-                decimal(shape, 38).map(|(precision, scale)| DataType::Decimal128(precision, scale))?
+                decimal(*shape, 38).map(|(precision, scale)| DataType::Decimal128(precision, scale))?
             }
             Wit::Decimal256(shape) => {
-                decimal(shape, 76).map(|(precision, scale)| DataType::Decimal256(precision, scale))?
+                decimal(*shape, 76).map(|(precision, scale)| DataType::Decimal256(precision, scale))?
             }
             Wit::Utf8 => DataType::Utf8,
             Wit::Binary => DataType::Binary,
@@ -233,13 +233,11 @@ impl Arena<'_> {
                 _ => return Err(format!("its shape has a fixed-binary({length})")),
             },
             Wit::Date32 => DataType::Date32,
-            Wit::Time64(unit) => match lift_unit(*unit) {
-                unit @ (TimeUnit::Microsecond | TimeUnit::Nanosecond) => DataType::Time64(unit),
-                _ => {
-                    let why = "its shape has a time64 that counts neither microseconds nor nanoseconds";
-                    return Err(why.into());
-                }
-            },
+            Wit::Time64(types::TimeUnit::Second | types::TimeUnit::Millisecond) => {
+                let why = "its shape has a time64 that counts neither microseconds nor nanoseconds";
+                return Err(why.into());
+            }
+            Wit::Time64(unit) => DataType::Time64(lift_unit(*unit)),
             Wit::Timestamp(stamp) => {
                 DataType::Timestamp(lift_unit(stamp.unit), zone(stamp.timezone.as_deref())?)
             }
@@ -256,7 +254,7 @@ impl Arena<'_> {
     }
 }
 
-fn decimal(decimal: &types::Decimal, most: u8) -> Result<(u8, i8), String> {
+fn decimal(decimal: types::Decimal, most: u8) -> Result<(u8, i8), String> {
     let right = (1..=most).contains(&decimal.precision)
         && u8::try_from(decimal.scale).is_ok_and(|scale| scale <= decimal.precision);
     if right {

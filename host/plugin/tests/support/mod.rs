@@ -1,5 +1,6 @@
 //! What the tests of this crate share: a runtime, the built guests, and a step to bind.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of it")]
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -85,7 +85,9 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.node.kind {
-            NodeKind::Null | NodeKind::Mended { .. } => visitor.visit_unit(),
+            NodeKind::Null => visitor.visit_unit(),
+            // Read as nothing by whatever takes anything; reported already.
+            NodeKind::Mended { .. } => visitor.visit_none(),
             NodeKind::Bool(value) => visitor.visit_bool(*value),
             NodeKind::Int(_) => return self.integer(visitor),
             NodeKind::Float(value) => visitor.visit_f64(*value),
@@ -218,6 +220,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     serde::forward_to_deserialize_any! { bytes byte_buf unit unit_struct tuple_struct identifier ignored_any }
 }
 
+#[allow(clippy::struct_field_names, reason = "the items of the list")]
 struct Items<'p, 'a> {
     parent: &'p NodeDeserializer<'a>,
     items: &'a [Node],
@@ -244,6 +247,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_> {
     }
 }
 
+#[allow(clippy::struct_field_names, reason = "the entries of the map")]
 struct Entries<'p, 'a> {
     parent: &'p NodeDeserializer<'a>,
     entries: &'a [(Node, Node)],
@@ -296,6 +300,15 @@ impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
                 (name, Some(self.0.child(value, name)))
             }
             NodeKind::Mended { .. } => ("", None),
+            NodeKind::Map(entries) if entries.len() > 1 => {
+                let names: Vec<String> = entries
+                    .iter()
+                    .map(|(key, _)| format!("`{}`", key.text().unwrap_or_default()))
+                    .collect();
+                let message = format!("expected one choice, found {}: {}", names.len(), names.join(", "));
+                let failure = <Failure as de::Error>::custom(message).hint("keep one of them");
+                return Err(failure.at(&self.0.pointer));
+            }
             _ => return Err(self.0.refuse(&"one choice").at(&self.0.pointer)),
         };
         let text: StrDeserializer<'_, Failure> = name.into_deserializer();
@@ -321,7 +334,9 @@ impl<'a> Content<'a> {
     fn required(self) -> Result<NodeDeserializer<'a>, Failure> {
         let pointer = self.pointer;
         self.content.ok_or_else(|| {
-            <Failure as de::Error>::custom("this choice needs further keys; write it as a map").at(&pointer)
+            <Failure as de::Error>::custom("this choice needs keys of its own")
+                .hint("write it as a map: the choice, a colon, then its keys indented or in braces")
+                .at(&pointer)
         })
     }
 }

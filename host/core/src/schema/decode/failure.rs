@@ -84,12 +84,15 @@ impl de::Error for Failure {
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::new(
             Reason::Value,
-            format!("expected {expected}, found {}", describe(found)),
+            format!("expected {}, found {}", words(expected), describe(found)),
         )
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Reason::Value, format!("{} is not {expected}", describe(found)))
+        Self::new(
+            Reason::Value,
+            format!("{} is not {}", describe(found), words(expected)),
+        )
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -111,6 +114,24 @@ impl de::Error for Failure {
             format!("the key `{field}` is missing"),
         )
     }
+}
+
+/// What was expected, in the words of whoever writes YAML.
+fn words(expected: &dyn Expected) -> String {
+    let text = expected.to_string();
+    let plain = match text.as_str() {
+        "a string" | "a borrowed string" => "text",
+        "a sequence" => "a list",
+        "a boolean" => "`true` or `false`",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number from 0 up",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a map" => "a map of keys",
+        other if other.starts_with("struct ") => "a map of keys",
+        other if other.starts_with("enum ") => "one choice",
+        other => other,
+    };
+    plain.to_owned()
 }
 
 fn describe(found: Unexpected<'_>) -> String {

@@ -76,7 +76,7 @@ impl Transform for Shapes {
         self.batches += 1;
         let numbers = batch.primitive::<Int64Type>(0)?;
         let tenfold = numbers.unary::<_, Int64Type>(|number| number * 10);
-        let even = BooleanArray::from_iter((0..batch.rows()).map(|row| Some(row % 2 == 0)));
+        let even: BooleanArray = (0..batch.rows()).map(|row| Some(row % 2 == 0)).collect();
         Ok(match self.act {
             Act::Take => {
                 let rows = vec![2, 0, 0, 3];
@@ -98,7 +98,10 @@ impl Transform for Shapes {
                 Output::rows(twice.len(), [twice]).into()
             }
             Act::Replace => {
-                let text: StringArray = numbers.iter().map(|number| number.map(|n| n.to_string())).collect();
+                let text: StringArray = numbers
+                    .iter()
+                    .map(|number| number.map(|n| n.to_string()))
+                    .collect();
                 Output::all([text]).into()
             }
             Act::Nothing => Processed::nothing(),
