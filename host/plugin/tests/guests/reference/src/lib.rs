@@ -59,7 +59,11 @@ impl Transform for Reference {
 // Loops in functions of their own: inside a large one Cranelift keeps their constants on the stack.
 #[inline(never)]
 fn product(amounts: &[f64], rates: &[f64]) -> Vec<f64> {
-    amounts.iter().zip(rates).map(|(amount, rate)| amount * rate).collect()
+    amounts
+        .iter()
+        .zip(rates)
+        .map(|(amount, rate)| amount * rate)
+        .collect()
 }
 
 #[inline(never)]
