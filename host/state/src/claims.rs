@@ -64,10 +64,13 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
     };
     let (attempt, epoch): (i64, i64) = in_transaction!(pool, |tx, dialect| {
         sqlx::query(
-            "INSERT INTO fences (asset, partition_key, epoch) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+            "INSERT INTO fences (asset, partition_key, epoch) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind(asset)
         .bind(partition)
+        // Epochs begin at the clock's seconds, not at 0: a state store made anew over data that is there already must not
+        // give epochs that the data's manifests have seen.
+        .bind(wanted.at.timestamp())
         .execute(&mut *tx)
         .await?;
         sqlx::query(dialect::LOCK_FENCE)

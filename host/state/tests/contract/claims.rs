@@ -24,17 +24,22 @@ on_both![
 
 const WHAT: (&str, &str) = ("orders", "2024-01");
 
+/// The nth epoch of an asset partition first claimed at second 0.
+fn nth(number: i64) -> Epoch {
+    Epoch(at(0).timestamp() + number)
+}
+
 async fn a_claim_begins_an_attempt(place: &Place) {
     let run = run_of(place, &[WHAT, ("orders", "2024-02")]).await;
     let attempt = granted(place, run, WHAT, "w1", 5).await;
-    assert_eq!((attempt.run, attempt.attempt, attempt.epoch), (run, 1, Epoch(1)));
+    assert_eq!((attempt.run, attempt.attempt, attempt.epoch), (run, 1, nth(6)));
     assert_eq!((attempt.asset.as_str(), attempt.partition.0.as_str()), WHAT);
 
     let partition = partition_of(place, run, WHAT).await;
     assert_eq!(partition.state, PartitionState::Running);
     let expected = AttemptRecord {
         attempt: 1,
-        epoch: Epoch(1),
+        epoch: nth(6),
         worker: worker("w1"),
         state: PartitionState::Running,
         started_at: at(5),
@@ -76,11 +81,11 @@ async fn a_lease_that_runs_holds_over_all_runs(place: &Place) {
     // Other slices and other assets are others' business.
     assert_eq!(
         granted(place, second, ("orders", "2024-02"), "w2", 0).await.epoch,
-        Epoch(1)
+        nth(1)
     );
     assert_eq!(
         granted(place, second, ("shops", WHAT.1), "w2", 0).await.epoch,
-        Epoch(1)
+        nth(1)
     );
 }
 
@@ -89,7 +94,7 @@ async fn an_expired_attempt_is_taken_over(place: &Place) {
     let second = run_of(place, &[WHAT]).await;
     let zombie = granted(place, first, WHAT, "w1", 0).await;
     let attempt = granted(place, second, WHAT, "w2", 10).await;
-    assert_eq!((attempt.attempt, attempt.epoch), (1, Epoch(2)));
+    assert_eq!((attempt.attempt, attempt.epoch), (1, nth(2)));
     assert!(!place.store.holds(&zombie).await.unwrap());
     assert!(place.store.holds(&attempt).await.unwrap());
 
@@ -121,7 +126,7 @@ async fn a_dead_workers_attempt_is_taken_over_at_once(place: &Place) {
     let Claim::Granted(attempt) = take(&["w0", "w1"]).await else {
         panic!("held")
     };
-    assert_eq!((attempt.attempt, attempt.epoch), (2, Epoch(2)));
+    assert_eq!((attempt.attempt, attempt.epoch), (2, nth(2)));
 
     let partition = partition_of(place, run, WHAT).await;
     assert_eq!(partition.state, PartitionState::Running);
@@ -157,8 +162,8 @@ async fn epochs_rise_over_runs_and_ends(place: &Place) {
                 .await
                 .unwrap()
         );
-        assert_eq!((failing.attempt, failing.epoch), (1, Epoch(epoch + 1)));
-        assert_eq!((finishing.attempt, finishing.epoch), (2, Epoch(epoch + 2)));
+        assert_eq!((failing.attempt, failing.epoch), (1, nth(epoch + 1)));
+        assert_eq!((finishing.attempt, finishing.epoch), (2, nth(epoch + 2)));
         epoch += 2;
     }
 }
@@ -179,7 +184,7 @@ async fn a_partition_that_is_not_in_the_run_is_refused(place: &Place) {
         .await
         .unwrap_err();
     assert_eq!(refused.code, "state.no_partition");
-    assert_eq!(granted(place, run, WHAT, "w", 0).await.epoch, Epoch(1));
+    assert_eq!(granted(place, run, WHAT, "w", 0).await.epoch, nth(1));
 }
 
 /// Through two stores, as of two processes; half of the claims for another run.
@@ -200,7 +205,7 @@ async fn one_of_many_claims_is_granted(place: &Place) {
     let Claim::Granted(attempt) = granted[0] else {
         unreachable!()
     };
-    assert_eq!(attempt.epoch, Epoch(1));
+    assert_eq!(attempt.epoch, nth(1));
     stores[1].close().await;
 }
 
@@ -228,7 +233,7 @@ async fn many_takeovers_at_once_make_one_holder(place: &Place) {
         let [Claim::Granted(attempt)] = &granted[..] else {
             panic!("{granted:?}")
         };
-        assert_eq!(attempt.epoch, Epoch(round + 1));
+        assert_eq!(attempt.epoch, nth(round + 1));
         assert!(!place.store.holds(&holder).await.unwrap());
         assert!(place.store.holds(attempt).await.unwrap());
         holder = attempt.clone();
