@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_core::schema::ReferenceKind;
+use tidegate_orchestrator::Lookup;
 
 /// What secrets are called in the environment: the secret `X` is this and `X`.
 const SECRET_PREFIX: &str = "TIDEGATE_SECRET_";
 
 /// Gives what `${env:X}` and `${secret:X}` point at.
-pub(crate) fn lookup() -> Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync> {
+pub(crate) fn lookup() -> Lookup {
     Arc::new(|kind, name| match kind {
         ReferenceKind::Env => std::env::var(name).ok(),
         ReferenceKind::Secret => std::env::var(format!("{SECRET_PREFIX}{name}")).ok(),

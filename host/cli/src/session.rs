@@ -16,6 +16,15 @@ use crate::environment;
 
 /// Opens the project of a folder.
 pub(crate) fn open_project(folder: &Path) -> Result<Project, Errors> {
+    // Absolute and without `..`, so that every path that starts there is too.
+    let folder = std::fs::canonicalize(folder).map_err(|error| {
+        Error::new(
+            Kind::Usage,
+            "schema.no_project",
+            format!("cannot open the folder `{}`: {error}", folder.display()),
+        )
+        .hint("name the project's folder with --project DIR")
+    })?;
     Project::open(ProjectConfig {
         schemas: folder.join("schemas"),
         connectors: tidegate_connector::all(),

@@ -1,8 +1,10 @@
 //! A run that is killed, stopped or interrupted at any moment, and taken up again, ends like one that was not.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 mod support;
 
 use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -13,6 +15,13 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use support::{Project, REPOSITORY, flights_schema};
+
+/// Held by each test: moments are measured, and mean something only where nothing else runs.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What an undisturbed run leaves behind.
 struct Reference {
@@ -88,10 +97,8 @@ enum Killed {
     Late,
 }
 
-/// Kills a run at a moment, takes it up again, and compares all that it leaves.
-fn killed_at(project: &Project, arguments: &[&str], moment: Duration, reference: &Reference) -> Killed {
-    let mut child = project.start(arguments);
-    std::thread::sleep(moment);
+/// Kills a run, takes it up again, and compares all that it leaves.
+fn killed(project: &Project, arguments: &[&str], mut child: Child, reference: &Reference) -> Killed {
     child.kill().unwrap();
     child.wait().unwrap();
     let runs = project.json(&["runs", "list"]);
@@ -160,12 +167,16 @@ fn moments(reference: &Reference, count: u32, seed: u64) -> Vec<Duration> {
 
 #[test]
 fn a_run_killed_at_any_of_ten_moments_ends_with_the_same_rows() {
+    let _alone = alone();
     let arguments = ["run", "flights"];
     let reference = undisturbed(&half_a_year(), &arguments);
     assert!(reference.rows.num_rows() > 150_000 && !reference.refused.is_empty());
     let mut resumed = 0;
     for moment in moments(&reference, 10, 2013) {
-        match killed_at(&half_a_year(), &arguments, moment, &reference) {
+        let project = half_a_year();
+        let child = project.start(&arguments);
+        std::thread::sleep(moment);
+        match killed(&project, &arguments, child, &reference) {
             Killed::Resumed(attempts) => resumed += attempts,
             Killed::Early | Killed::Late => {}
         }
@@ -175,17 +186,22 @@ fn a_run_killed_at_any_of_ten_moments_ends_with_the_same_rows() {
 
 #[test]
 fn partitions_killed_side_by_side_with_state_in_postgres_end_with_the_same_rows() {
+    let _alone = alone();
     let arguments = ["run", "flights", "--jobs", "2"];
     let schemas = ["kill_reference", "kill_first", "kill_second", "kill_third"]
         .map(|name| format!("{name}_{}", std::process::id()));
     let places = schemas
         .each_ref()
         .map(|schema| months().with("TIDEGATE_STATE", &database(schema)));
-    let [whole, killed @ ..] = &places;
+    let [whole, others @ ..] = &places;
     let reference = undisturbed(whole, &arguments);
     let mut resumed = 0;
-    for (project, moment) in killed.iter().zip(moments(&reference, 3, 12)) {
-        if let Killed::Resumed(attempts) = killed_at(project, &arguments, moment, &reference) {
+    for (number, project) in (1..).zip(others) {
+        let mut child = project.start(&arguments);
+        assert!(project.staged("flights/2013-01", number, &mut child));
+        // Behind the part comes its checkpoint.
+        std::thread::sleep(Duration::from_millis(50));
+        if let Killed::Resumed(attempts) = killed(project, &arguments, child, &reference) {
             resumed += attempts;
         }
     }
@@ -197,6 +213,7 @@ fn partitions_killed_side_by_side_with_state_in_postgres_end_with_the_same_rows(
 
 #[test]
 fn a_killed_run_leaves_what_was_loaded_before_in_sight() {
+    let _alone = alone();
     let project = half_a_year();
     project
         .tidegate(&["run", "flights", "--limit", "10000"])
@@ -225,6 +242,7 @@ fn a_killed_run_leaves_what_was_loaded_before_in_sight() {
 
 #[test]
 fn a_worker_that_is_only_paused_keeps_its_claim() {
+    let _alone = alone();
     let project = Project::new();
     project.resource("raw", &format!("{REPOSITORY}/schemas/data"));
     // Without checkpoints but one: a worker paused while it writes to the state would hold others up for that.
@@ -250,6 +268,7 @@ fn a_worker_that_is_only_paused_keeps_its_claim() {
 
 #[test]
 fn an_interrupted_run_is_cancelled_and_can_be_taken_up() {
+    let _alone = alone();
     for told in [Signal::INT, Signal::TERM] {
         let project = half_a_year();
         let mut child = project.start(&["run", "flights"]);
@@ -275,6 +294,7 @@ fn an_interrupted_run_is_cancelled_and_can_be_taken_up() {
 
 #[test]
 fn a_transform_with_state_goes_on_from_its_checkpoint() {
+    let _alone = alone();
     let rows: String = (0..60_000_u64)
         .map(|row| format!("{},{row}\n", row * 7_919 % 20_011))
         .collect();

@@ -67,7 +67,7 @@ impl From<FlowError> for Error {
                 .hint("name a timestamp or date32 column of the source"),
             FlowError::Counts(_) => Self::new(Kind::Internal, "flow.counts", message),
             FlowError::Checkpoint(_) => Self::new(Kind::State, "flow.checkpoint", message)
-                .hint("the schema or a plugin changed since the run began; start a new run"),
+                .hint("the schema, a config or a plugin changed since the run began: start a new run with `tidegate run`"),
             FlowError::Cancelled => Self::new(Kind::Cancelled, "run.cancelled", message),
             FlowError::Lost(_) => Self::new(Kind::Internal, "flow.lost", message),
             FlowError::Kernel(_) => Self::new(Kind::Internal, "flow.kernel", message),

@@ -112,8 +112,7 @@ async fn join(
     let finished = match (last, first) {
         // The load was shown: whatever else happened, it happened.
         (Ok(Ok(Some(finished))), _) => finished,
-        (_, Some(error)) => return Err(error),
-        (Ok(Err(error)), None) => return Err(error),
+        (_, Some(error)) | (Ok(Err(error)), None) => return Err(error),
         (Ok(Ok(None)), None) if cancel.is_cancelled() => return Err(FlowError::Cancelled.into()),
         _ => return Err(FlowError::Lost("destination").into()),
     };
@@ -124,18 +123,13 @@ async fn restore(task: &PartitionTask, transforms: &mut [Box<dyn Transform>]) ->
     let Some(checkpoint) = &task.resume else {
         return Ok(());
     };
-    let names: Vec<&str> = transforms.iter().map(|transform| transform.name()).collect();
-    let then: Vec<&str> = checkpoint
-        .counts
-        .steps
-        .iter()
-        .map(|step| step.name.as_str())
-        .take(names.len())
-        .collect();
-    if names != then || checkpoint.snapshots.len() != names.len() {
-        return Err(
-            FlowError::Checkpoint(format!("it was made with {then:?}, and now there is {names:?}")).into(),
-        );
+    if checkpoint.fingerprint != task.fingerprint() || checkpoint.snapshots.len() != transforms.len() {
+        return Err(FlowError::Checkpoint(format!(
+            "it belongs to {}, and this is {}",
+            checkpoint.fingerprint.short(),
+            task.fingerprint().short()
+        ))
+        .into());
     }
     for (transform, snapshot) in transforms.iter_mut().zip(&checkpoint.snapshots) {
         if let Some(text) = snapshot {

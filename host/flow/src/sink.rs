@@ -129,6 +129,7 @@ impl Sink {
             .map(|state| state.map(|state| BASE64.encode(state)))
             .collect();
         let checkpoint = Checkpoint {
+            fingerprint: self.task.fingerprint(),
             cursor,
             snapshots,
             parts,

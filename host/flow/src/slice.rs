@@ -199,3 +199,128 @@ impl Window {
         BooleanArray::new(bits, None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Date32Array, Int64Array, TimestampSecondArray};
+    use arrow_schema::Field;
+    use tidegate_core::plan::{Cadence, Partitioning};
+
+    use super::*;
+
+    /// 2024-03-31 in London, a day of 23 hours: from midnight, in UTC as on the wall, to 23:00 UTC.
+    fn day() -> Partition {
+        let slices = Partitioning {
+            cadence: Cadence::Daily,
+            timezone: chrono_tz::Europe::London,
+            start: NaiveDate::from_ymd_opt(2024, 3, 1).unwrap(),
+            end: None,
+            column: Some("at".into()),
+        };
+        slices.find("2024-03-31").unwrap()
+    }
+
+    fn batch(values: ArrayRef) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..values.len() as i64));
+        RecordBatch::try_from_iter_with_nullable([("n", numbers, false), ("at", values, true)]).unwrap()
+    }
+
+    fn kept(rule: SliceRule, values: ArrayRef) -> (Vec<i64>, Vec<String>, StepCounts) {
+        let batch = batch(values);
+        let slice = Slice::new(Some(&day()), rule, &batch.schema()).unwrap().unwrap();
+        let (passed, rejects, counts) = slice.apply(batch).unwrap();
+        assert!(counts.adds_up());
+        let numbers = passed
+            .column(0)
+            .as_primitive::<arrow_array::types::Int64Type>()
+            .values()
+            .to_vec();
+        let codes = rejects.map_or_else(Vec::new, |rejects| {
+            rejects.codes.iter().flatten().map(str::to_owned).collect()
+        });
+        (numbers, codes, counts)
+    }
+
+    /// A second before the slice, its first, its last, the first behind it on the clock in `zone`, and none.
+    fn seconds(zone: Option<&str>) -> TimestampSecondArray {
+        let midnight = 1_711_843_200;
+        let length = if zone.is_some() { 23 } else { 24 } * 3_600;
+        TimestampSecondArray::from(vec![
+            Some(midnight - 1),
+            Some(midnight),
+            Some(midnight + length - 1),
+            Some(midnight + length),
+            None,
+        ])
+        .with_timezone_opt(zone)
+    }
+
+    #[test]
+    fn instants_and_wall_clocks_of_every_unit_are_cut_at_their_own_midnight() {
+        for zone in [None, Some("UTC"), Some("Asia/Tokyo")] {
+            for unit in [
+                TimeUnit::Second,
+                TimeUnit::Millisecond,
+                TimeUnit::Microsecond,
+                TimeUnit::Nanosecond,
+            ] {
+                let factor = match unit {
+                    TimeUnit::Second => 1,
+                    TimeUnit::Millisecond => 1_000,
+                    TimeUnit::Microsecond => 1_000_000,
+                    TimeUnit::Nanosecond => 1_000_000_000,
+                };
+                let scaled: Int64Array = seconds(zone)
+                    .iter()
+                    .map(|value| value.map(|value| value * factor))
+                    .collect();
+                let data_type = DataType::Timestamp(unit, zone.map(Into::into));
+                let data = scaled
+                    .into_data()
+                    .into_builder()
+                    .data_type(data_type)
+                    .build()
+                    .unwrap();
+                let (numbers, codes, counts) = kept(SliceRule::Filter, arrow_array::make_array(data));
+                assert_eq!(numbers, [1, 2], "{unit:?} {zone:?}");
+                assert_eq!(codes, ["partition.missing"]);
+                assert_eq!((counts.kept, counts.filtered, counts.rejected), (2, 2, 1));
+            }
+        }
+    }
+
+    #[test]
+    fn dates_are_cut_by_the_calendar() {
+        let days = |day| Some(NaiveDate::from_ymd_opt(2024, 3, day).unwrap().to_epoch_days());
+        let values = Date32Array::from(vec![days(30), days(31), None]);
+        let (numbers, ..) = kept(SliceRule::Filter, Arc::new(values));
+        assert_eq!(numbers, [1]);
+    }
+
+    #[test]
+    fn rows_outside_are_refused_where_nobody_else_would_load_them() {
+        let (numbers, codes, counts) = kept(SliceRule::Reject, Arc::new(seconds(Some("UTC"))));
+        assert_eq!(numbers, [1, 2]);
+        assert_eq!(
+            codes,
+            ["partition.outside", "partition.outside", "partition.missing"]
+        );
+        assert_eq!((counts.filtered, counts.rejected), (0, 3));
+    }
+
+    #[test]
+    fn a_column_that_holds_no_times_is_refused() {
+        let schema = Schema::new(vec![Field::new("at", DataType::Utf8, true)]);
+        let refused =
+            |schema: &Schema, rule| Slice::new(Some(&day()), rule, schema).map(|slice| slice.is_some());
+        let wrong = refused(&schema, SliceRule::Filter).unwrap_err().to_string();
+        assert!(wrong.contains("must hold times or dates"), "{wrong}");
+        let missing = refused(&Schema::empty(), SliceRule::Filter)
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("not among the source's columns"), "{missing}");
+        assert!(!refused(&schema, SliceRule::Trusted).unwrap());
+    }
+}

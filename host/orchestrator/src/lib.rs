@@ -11,5 +11,5 @@ mod run;
 
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
-pub use project::{AssetPlan, PlannedStep, Project, ProjectConfig};
+pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig};
 pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};

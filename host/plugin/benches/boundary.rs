@@ -3,13 +3,18 @@
 //! `cargo bench -p tidegate-plugin --bench boundary`, after `cargo xtask guests`. The reference transform: one product
 //! of two floats, one text in capitals, one filter, over 8 and 32 columns. `docs/performance.md` holds the figures.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up fails"
+)]
+
 use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampMillisecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use arrow_schema::{DataType, Field, Schema};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -59,7 +64,7 @@ fn batch(rows: usize, columns: usize) -> RecordBatch {
         ),
         (
             "active".into(),
-            Arc::new(BooleanArray::from_iter(range().map(|i| Some(i % 3 == 0)))),
+            Arc::new(range().map(|i| Some(i % 3 == 0)).collect::<BooleanArray>()),
         ),
     ];
     for index in named.len()..columns {

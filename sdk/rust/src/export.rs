@@ -140,6 +140,19 @@ fn config_message(error: &serde_json::Error) -> String {
     text.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
+/// Stops the build where a text of the crate's manifest would break the plugin's.
+pub const fn plain(text: &str) {
+    let bytes = text.as_bytes();
+    let mut index = 0;
+    while index < bytes.len() {
+        assert!(
+            bytes[index] >= b' ' && bytes[index] != b'"' && bytes[index] != b'\\',
+            "the crate's description, license and authors must have no quotes, backslashes or line ends"
+        );
+        index += 1;
+    }
+}
+
 /// The manifest as the bytes of a custom section.
 pub const fn section<const N: usize>(text: &str) -> [u8; N] {
     let bytes = text.as_bytes();

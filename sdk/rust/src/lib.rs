@@ -112,6 +112,12 @@ macro_rules! export_transform {
                 "\",\"roles\":[\"transform\"],\"contract\":\"0.1.0\"}"
             );
 
+            const _: () = {
+                $crate::export::plain(env!("CARGO_PKG_DESCRIPTION"));
+                $crate::export::plain(env!("CARGO_PKG_LICENSE"));
+                $crate::export::plain(env!("CARGO_PKG_AUTHORS"));
+            };
+
             #[used]
             #[unsafe(link_section = "tidegate:manifest")]
             static SECTION: [u8; MANIFEST.len()] = $crate::export::section(MANIFEST);

@@ -1,4 +1,5 @@
 //! Run a transform natively, in its own unit tests.
+#![allow(clippy::needless_pass_by_value, reason = "a test writes its config in place")]
 
 use std::sync::Arc;
 
@@ -31,12 +32,19 @@ pub fn run<T: Transform>(config: serde_json::Value, input: &RecordBatch) -> Resu
 }
 
 /// One batch through a freshly bound transform: the columns of the shape, for the rows that go on, and the refused
-/// rows.
+/// rows. For several batches through one transform, and its state, see [`process`].
 pub fn run_with_rejects<T: Transform>(
     config: serde_json::Value,
     input: &RecordBatch,
 ) -> Result<(RecordBatch, Vec<Reject>), Fault> {
-    let mut bound: T = bind_to(config, &input.schema())?;
+    process(&mut bind_to::<T>(config, &input.schema())?, input)
+}
+
+/// One more batch through a transform bound with [`bind_to`].
+pub fn process<T: Transform>(
+    bound: &mut T,
+    input: &RecordBatch,
+) -> Result<(RecordBatch, Vec<Reject>), Fault> {
     let shape = bound.shape();
     let done = bound.process(&Batch::of_record_batch(input))?;
     let Processed { outputs, rejects, .. } = done.without_rejects(input.num_rows());

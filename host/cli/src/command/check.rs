@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use tidegate_core::Errors;
 
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::session;
 
 pub(crate) async fn run(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
@@ -18,8 +18,10 @@ pub(crate) async fn run(folder: &Path, output: &Output) -> Result<ExitCode, Erro
         &json!({"assets": plans.len(), "resources": resources, "transforms": steps}),
         || {
             say!(
-                "ok: {} assets, {resources} resources, {steps} transforms",
-                plans.len()
+                "ok: {}, {}, {}",
+                counted(plans.len(), "asset"),
+                counted(resources, "resource"),
+                counted(steps, "transform")
             );
         },
     );

@@ -62,28 +62,22 @@ pub(crate) fn run(folder: &Path, name: Option<&str>, output: &Output) -> Result<
 
 /// The name as told, or the folder's own made into one.
 fn project_name(folder: &Path, name: Option<&str>) -> Result<AssetName, Error> {
-    let text = match name {
-        Some(name) => name.to_owned(),
-        None => {
-            let absolute = std::path::absolute(folder).unwrap_or_default();
-            let own = absolute
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default()
-                .to_ascii_lowercase();
-            let clean: String = own
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-                .collect();
-            let clean = clean.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-            if clean.is_empty() {
-                "project".to_owned()
-            } else {
-                clean.to_owned()
-            }
-        }
-    };
+    let text = name.map_or_else(|| folders_name(folder), str::to_owned);
     text.parse().map_err(|error: tidegate_core::plan::InvalidName| {
         Error::new(Kind::Usage, "init.name", error.to_string())
     })
+}
+
+/// The folder's own name with what cannot stand in one taken out.
+fn folders_name(folder: &Path) -> String {
+    let absolute = std::path::absolute(folder).unwrap_or_default();
+    let own = absolute.file_name().and_then(|name| name.to_str());
+    let clean: String = own
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    let clean = clean.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    if clean.is_empty() { "project" } else { clean }.to_owned()
 }

@@ -64,18 +64,13 @@ fn partitions(plan: &AssetPlan) -> Option<usize> {
 }
 
 fn source(plan: &AssetPlan) -> String {
-    match &plan.upstream {
-        Some(asset) => format!("asset {asset}"),
-        None => {
-            let path = plan
-                .source
-                .config
-                .pointer("/files/path")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            format!("{} {path}", plan.source.connector).trim_end().to_owned()
-        }
+    if let Some(asset) = &plan.upstream {
+        return format!("asset {asset}");
     }
+    let path = plan.source.config.pointer("/files/path").and_then(Value::as_str);
+    format!("{} {}", plan.source.connector, path.unwrap_or_default())
+        .trim_end()
+        .to_owned()
 }
 
 fn describe(plan: &AssetPlan, project: &Project) -> Value {

@@ -72,6 +72,12 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
+/// `1 asset`, `2 assets`.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    let many = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{many}", grouped(number as u64))
+}
+
 /// `4.2 MB`, in decimal units as disks are sold.
 pub(crate) fn bytes(number: u64) -> String {
     let mut value = number as f64;
@@ -112,6 +118,8 @@ mod tests {
     fn numbers_are_written_for_people() {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(336_776), "336,776");
+        assert_eq!(counted(1, "asset"), "1 asset");
+        assert_eq!(counted(0, "asset"), "0 assets");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(8_200_150), "8.2 MB");
         assert_eq!(duration(421), "0.42 s");

@@ -52,6 +52,22 @@ impl PartitionTask {
             .unwrap_or_default()
     }
 
+    /// The digest of what the task does to rows: source, steps with their plugins' digests and config, columns, contract.
+    /// An attempt may go on from the checkpoint of another only where both have the same.
+    pub fn fingerprint(&self) -> Digest {
+        let what = serde_json::json!([
+            self.source,
+            self.steps,
+            self.columns,
+            self.contract,
+            self.slice,
+            self.partition,
+            self.limit_rows,
+            self.destination,
+        ]);
+        Digest::of(what.to_string().as_bytes())
+    }
+
     /// The token under which the destination knows this load, whichever attempt commits it.
     pub fn token(&self) -> LoadToken {
         LoadToken::new(&self.asset, &self.key(), self.run)

@@ -257,6 +257,9 @@ impl TaskCounts {
 /// A cursor with all that was made durable before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
+    /// The digest of what was being done: see [`crate::plan::PartitionTask::fingerprint`]. A task that does something else
+    /// cannot go on from here.
+    pub fingerprint: Digest,
     /// The source goes on from here.
     pub cursor: Cursor,
     /// Each transform's state, base64, in order; none for those without.

@@ -59,7 +59,8 @@ pub struct SourceDecl {
     /// The asset to read, in place of a resource.
     #[serde(default)]
     pub asset: Option<AssetName>,
-    /// The columns to read, with their types; without it, those of the asset's `columns` that no transform writes.
+    /// The columns to read, with their types. Without it: of a resource, the asset's own `columns` that no transform
+    /// writes before one reads them; of an asset, all that it has.
     #[serde(default)]
     pub columns: Option<Vec<Column>>,
     /// What the resource's connector needs to know.
@@ -127,12 +128,22 @@ fn utc() -> String {
 }
 
 impl Partitions {
+    /// The cadence's name, as YAML writes it, and the window.
+    pub fn parts(&self) -> (&'static str, &Window) {
+        match self {
+            Self::Daily(window) => ("daily", window),
+            Self::Weekly(window) => ("weekly", window),
+            Self::Monthly(window) => ("monthly", window),
+        }
+    }
+
     /// The slices meant, or what is wrong, with the pointer of the wrong value.
     pub fn partitioning(&self) -> Result<Partitioning, (String, PartitionError)> {
-        let (cadence, name, window) = match self {
-            Self::Daily(window) => (Cadence::Daily, "daily", window),
-            Self::Weekly(window) => (Cadence::Weekly, "weekly", window),
-            Self::Monthly(window) => (Cadence::Monthly, "monthly", window),
+        let (name, window) = self.parts();
+        let cadence = match self {
+            Self::Daily(_) => Cadence::Daily,
+            Self::Weekly(_) => Cadence::Weekly,
+            Self::Monthly(_) => Cadence::Monthly,
         };
         let key = |key: &str, text: &String| -> Result<NaiveDate, (String, PartitionError)> {
             cadence

@@ -106,7 +106,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>, errors: &mut Vec<Error>) {
                     "schema.unreadable",
                     format!("cannot read the folder `{}`: {error}", folder.display()),
                 )
-                .hint("run this in a project's folder, or name it with --project"),
+                .hint("run this in a project's folder, name that with --project, or begin one with `tidegate init`"),
             );
             return;
         }

@@ -22,7 +22,7 @@ pub struct ProjectDecl {
     /// The folder for run logs and quarantine.
     #[serde(default = "default_artifacts")]
     pub artifacts: String,
-    /// The folders that hold plugins: `NAME.wasm`, or a built plugin workspace.
+    /// The folders that hold plugins, as `NAME.wasm` or `NAME-VERSION.wasm`.
     #[serde(default = "default_plugins")]
     pub plugins: Vec<String>,
     /// Rows a batch at most, 1 to 1,048,576.

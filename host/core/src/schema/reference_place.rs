@@ -10,56 +10,44 @@ use crate::error::Error;
 /// Every reference that stands where none may.
 pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let project = &loaded.project.document;
-    walk(project, &project.root, String::new(), &|_| false, errors);
+    walk(project, &project.root, "", &|_| false, errors);
     for resource in loaded.resources.values() {
         let config = |pointer: &str| pointer == "/config";
-        walk(
-            &resource.document,
-            &resource.document.root,
-            String::new(),
-            &config,
-            errors,
-        );
+        walk(&resource.document, &resource.document.root, "", &config, errors);
     }
     for asset in loaded.assets.values() {
         let config = |pointer: &str| {
             let parts: Vec<&str> = pointer.split('/').collect();
             matches!(parts.as_slice(), ["", "transforms", _, "config"])
         };
-        walk(
-            &asset.document,
-            &asset.document.root,
-            String::new(),
-            &config,
-            errors,
-        );
+        walk(&asset.document, &asset.document.root, "", &config, errors);
     }
 }
 
 fn walk(
     document: &Document,
     node: &Node,
-    pointer: String,
+    pointer: &str,
     allowed: &dyn Fn(&str) -> bool,
     errors: &mut Vec<Error>,
 ) {
-    if allowed(&pointer) {
+    if allowed(pointer) {
         return;
     }
     let below = |part: &str| {
-        let mut at = pointer.clone();
+        let mut at = pointer.to_owned();
         push_pointer(&mut at, part);
         at
     };
     match &node.kind {
         NodeKind::String(text) if has_reference(text) => errors.push(
             document
-                .error("schema.reference", &pointer, "a reference may not stand here")
+                .error("schema.reference", pointer, "a reference may not stand here")
                 .hint("references are filled in in the `config` of a resource or a plugin only"),
         ),
         NodeKind::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                walk(document, item, below(&index.to_string()), allowed, errors);
+                walk(document, item, &below(&index.to_string()), allowed, errors);
             }
         }
         NodeKind::Map(entries) => {
@@ -67,7 +55,7 @@ fn walk(
                 walk(
                     document,
                     value,
-                    below(key.text().unwrap_or_default()),
+                    &below(key.text().unwrap_or_default()),
                     allowed,
                     errors,
                 );

@@ -17,7 +17,7 @@ use tidegate_plugin::{Catalog, Runtime};
 pub use prepare::{AssetPlan, PlannedStep};
 
 /// Gives what `${env:…}` and `${secret:…}` point at.
-pub(crate) type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;
+pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;
 
 /// What a project is opened with.
 pub struct ProjectConfig {
@@ -28,7 +28,7 @@ pub struct ProjectConfig {
     /// Where compiled plugins are kept; the user's own, never the project's.
     pub plugin_cache: PathBuf,
     /// Gives what references point at.
-    pub lookup: Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>,
+    pub lookup: Lookup,
 }
 
 /// A project, loaded. Its documents are right by themselves and together; connectors and plugins have not been asked.

@@ -12,6 +12,7 @@ use tidegate_core::port::Transform as _;
 use tidegate_core::schema::{
     Asset, Column, Contract, Placed, Reads, ReferenceKind, TransformDecl, closest, fill,
 };
+use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Errors};
 use tidegate_flow::{Conform, FlowError};
 use tidegate_plugin::{Binding, Lineage, LogLine, LogSink, PluginTransform, Requirement, bind};
@@ -104,6 +105,7 @@ impl Project {
             }
         };
         let (mut source, slice) = source;
+        slice_column(asset, slice, &source.columns)?;
         if decl.contract == Contract::Discard {
             source.columns.retain(|column| needed(decl, &column.name));
         }
@@ -222,6 +224,34 @@ impl Project {
         })
         .await
     }
+}
+
+/// Checks the column that decides a row's slice, where one does.
+fn slice_column(asset: &Placed<Asset>, slice: SliceRule, columns: &[Column]) -> Result<(), Vec<Error>> {
+    let Some(partitions) = &asset.value.partitions else {
+        return Ok(());
+    };
+    let (cadence, window) = partitions.parts();
+    let (Some(name), true) = (&window.column, slice != SliceRule::Trusted) else {
+        return Ok(());
+    };
+    let why = match columns.iter().find(|column| column.name == *name) {
+        None => "is not among the source's columns".to_owned(),
+        Some(column) => match column.data_type {
+            LogicalType::Date32 | LogicalType::Timestamp(..) => return Ok(()),
+            ref other => format!("has the type {other}, and must hold times or dates"),
+        },
+    };
+    let error: Error = FlowError::Slice {
+        column: name.clone(),
+        why,
+    }
+    .into();
+    Err(vec![placed(
+        asset,
+        &format!("/partitions/{cadence}/column"),
+        error,
+    )])
 }
 
 /// Whether a source's column has a use, where the contract leaves out those that have none.

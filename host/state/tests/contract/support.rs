@@ -240,6 +240,7 @@ pub(crate) fn materialization(attempt: &AttemptKey, rows: u64, second: i64) -> M
 
 pub(crate) fn checkpoint(batches: u64) -> Checkpoint {
     Checkpoint {
+        fingerprint: tidegate_core::plan::Digest::of(b"a task"),
         cursor: Cursor(json!({"offset": 8_192 * batches})),
         snapshots: vec![None, Some("AAEC".to_owned())],
         parts: vec![Part {
