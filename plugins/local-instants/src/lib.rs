@@ -195,7 +195,7 @@ impl LocalInstants {
 /// The instant of a clock reading such as `517`; `2400` is midnight at the day's end.
 fn instant(zone: Tz, date: NaiveDate, clock: i32) -> Result<DateTime<Utc>, Refusal> {
     let (hour, minute) = (clock / 100, clock % 100);
-    if !(0..=24).contains(&hour) || !(0..60).contains(&minute) || clock > 2400 || clock < 0 {
+    if !(0..=2400).contains(&clock) || minute >= 60 {
         return Err(("instant.clock", format!("`{clock}` is not a clock reading")));
     }
     let minutes = TimeDelta::minutes(i64::from(hour) * 60 + i64::from(minute));
