@@ -41,24 +41,7 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Error>> {
 
 /// Decodes a node that is a map, as if it did not have these keys.
 pub fn decode_without<T: DeserializeOwned>(node: &Node, keys: &[&str]) -> Result<T, Vec<Error>> {
-    decode(&without(node, keys))
-}
-
-/// A map less some of its keys.
-fn without(node: &Node, keys: &[&str]) -> Node {
-    match &node.kind {
-        NodeKind::Map(entries) => Node {
-            span: node.span,
-            kind: NodeKind::Map(
-                entries
-                    .iter()
-                    .filter(|(key, _)| key.text().is_none_or(|text| !keys.contains(&text)))
-                    .cloned()
-                    .collect(),
-            ),
-        },
-        _ => node.clone(),
-    }
+    decode(&node.without(keys))
 }
 
 /// Reports a failure unless it follows from an earlier one, and mends the tree; `false` where nothing can be mended.

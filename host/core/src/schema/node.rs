@@ -130,6 +130,25 @@ impl Node {
         }
     }
 
+    /// The same node, less these keys where it is a map.
+    #[must_use]
+    pub fn without(&self, keys: &[&str]) -> Self {
+        let kind = match &self.kind {
+            NodeKind::Map(entries) => NodeKind::Map(
+                entries
+                    .iter()
+                    .filter(|(key, _)| key.text().is_none_or(|text| !keys.contains(&text)))
+                    .cloned()
+                    .collect(),
+            ),
+            other => other.clone(),
+        };
+        Self {
+            span: self.span,
+            kind,
+        }
+    }
+
     /// An empty map, for a config that was left out.
     pub fn empty_map(span: Span) -> Self {
         Self {

@@ -215,22 +215,8 @@ fn names(names: &[&str]) -> String {
 
 /// What the connector has to look at: the node less the keys that every source or destination has.
 fn config_node(asset: &Placed<Asset>, pointer: &str, keys: &[&str]) -> Node {
-    let Some(node) = asset.document.root.find(pointer, false) else {
-        return Node::empty_map(Span::default());
-    };
-    match &node.kind {
-        NodeKind::Map(entries) => Node {
-            span: node.span,
-            kind: NodeKind::Map(
-                entries
-                    .iter()
-                    .filter(|(key, _)| key.text().is_none_or(|text| !keys.contains(&text)))
-                    .cloned()
-                    .collect(),
-            ),
-        },
-        _ => node.clone(),
-    }
+    let node = asset.document.root.find(pointer, false);
+    node.map_or_else(|| Node::empty_map(Span::default()), |node| node.without(keys))
 }
 
 /// The same error at a place of the asset's document, unless it has one.
