@@ -9,7 +9,7 @@ use tidegate_core::port::Materialization;
 
 use crate::arguments::{AssetCommand, Selection};
 use crate::command::plan::{lineage, location};
-use crate::output::{Output, Table, bytes, duration, grouped};
+use crate::output::{Output, Table, brief, bytes, duration, grouped};
 use crate::session;
 
 pub(crate) async fn run(folder: &Path, command: &AssetCommand, output: &Output) -> Result<ExitCode, Errors> {
@@ -47,15 +47,7 @@ async fn list(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
             grouped(rows),
             bytes(size),
             text,
-            asset
-                .value
-                .description
-                .clone()
-                .unwrap_or_default()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            brief(asset.value.description.as_deref().unwrap_or_default()),
         ]);
         listed.push(json!({
             "name": name,

@@ -100,12 +100,11 @@ async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> R
         for row in &rows {
             let text = |key: &str| printable(row.get(key).and_then(Value::as_str).unwrap_or_default());
             say!("{}: {}", text("_code"), text("_message"));
-            say!(
-                "  by {} of run {}, partition {}",
-                text("_plugin"),
-                text("_run"),
-                text("_partition")
-            );
+            let slice = match text("_partition") {
+                key if key.is_empty() => String::new(),
+                key => format!(", partition {key}"),
+            };
+            say!("  by {} of run {}{slice}", text("_plugin"), text("_run"));
             let values: Vec<String> = row
                 .iter()
                 .filter(|(name, _)| !name.starts_with('_'))

@@ -110,6 +110,17 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The first line of a text, cut to what fits at the end of a table's row.
+pub(crate) fn brief(text: &str) -> String {
+    const WIDTH: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(WIDTH - 1).collect();
+    format!("{}…", cut.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +136,7 @@ mod tests {
         assert_eq!(duration(421), "0.42 s");
         assert_eq!(duration(185_000), "3 min 05 s");
         assert_eq!(printable("a\u{1b}[2J"), "a [2J");
+        assert_eq!(brief("one line\nanother"), "one line");
+        assert_eq!(brief(&"long ".repeat(20)).chars().count(), 60);
     }
 }
