@@ -1,6 +1,10 @@
-//! `cargo xtask guests`: builds the workspace in plugins/ and puts each component into plugins/dist.
+//! `cargo xtask guests`: builds the plugins in plugins/, the workspace's and those in Python and JavaScript, and
+//! puts each component into plugins/dist.
 
-use std::collections::BTreeSet;
+pub(crate) mod javascript;
+pub(crate) mod python;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,13 +35,37 @@ pub(crate) fn cargo(task: &str) -> Command {
     command
 }
 
-/// Builds the plugins; the target must be there.
+/// Builds the plugins in every language; the target must be there.
 pub(crate) fn build() -> Result<(), String> {
+    let mut components = build_rust()?;
+    components.extend(python::build(&target())?);
+    components.extend(javascript::build(&target())?);
+    let dist = dist();
+    deliver(&components, &dist)
+        .and_then(|()| sweep(&components, &dist))
+        .map_err(|error| format!("{}: {error}", dist.display()))
+}
+
+/// Builds those written in Rust, which is all that the example project needs, and answers them by name.
+pub(crate) fn build_rust() -> Result<BTreeMap<String, PathBuf>, String> {
     process::stream(cargo("build").args(["--release", "--target", setup::GUEST_TARGET]))?;
     let built = target().join(setup::GUEST_TARGET).join("release");
-    let dist = process::root().join("plugins/dist");
     let names = components(&process::metadata(&process::root().join("plugins/Cargo.toml"))?);
-    deliver(&names, &built, &dist).map_err(|error| format!("{}: {error}", dist.display()))
+    let components = names
+        .into_iter()
+        .map(|name| {
+            let file = built.join(format!("{}.wasm", name.replace('-', "_")));
+            (name, file)
+        })
+        .collect();
+    let dist = dist();
+    deliver(&components, &dist).map_err(|error| format!("{}: {error}", dist.display()))?;
+    Ok(components)
+}
+
+/// Where built components are looked for.
+fn dist() -> PathBuf {
+    process::root().join("plugins/dist")
 }
 
 /// The packages that build to a component.
@@ -57,21 +85,26 @@ fn components(metadata: &serde_json::Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Copies what changed, so that a plugin that is the same keeps its age, and removes what is no longer built.
-fn deliver(names: &BTreeSet<String>, built: &Path, dist: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(dist)?;
+/// Removes what is no longer built.
+fn sweep(components: &BTreeMap<String, PathBuf>, dist: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(dist)? {
         let path = entry?.path();
         let stem = path
             .file_stem()
             .and_then(|stem| stem.to_str())
             .unwrap_or_default();
-        if path.extension().is_some_and(|extension| extension == "wasm") && !names.contains(stem) {
+        if path.extension().is_some_and(|extension| extension == "wasm") && !components.contains_key(stem) {
             fs::remove_file(&path)?;
         }
     }
-    for name in names {
-        let component = fs::read(built.join(format!("{}.wasm", name.replace('-', "_"))))?;
+    Ok(())
+}
+
+/// Copies what changed, so that a plugin that is the same keeps its age.
+fn deliver(components: &BTreeMap<String, PathBuf>, dist: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(dist)?;
+    for (name, built) in components {
+        let component = fs::read(built)?;
         let delivered = dist.join(format!("{name}.wasm"));
         if fs::read(&delivered).ok().as_ref() == Some(&component) {
             continue;
@@ -94,13 +127,15 @@ mod tests {
         let (built, dist) = (folder.join("built"), folder.join("dist"));
         fs::create_dir_all(&built).unwrap();
         fs::create_dir_all(&dist).unwrap();
-        fs::write(built.join("delay_class.wasm"), "new").unwrap();
+        let component = built.join("delay_class.wasm");
+        fs::write(&component, "new").unwrap();
         fs::write(dist.join("delay-class.wasm"), "old").unwrap();
         fs::write(dist.join("gone.wasm"), "stale").unwrap();
         fs::write(dist.join("notes.txt"), "kept").unwrap();
-        let names = BTreeSet::from(["delay-class".to_owned()]);
+        let components = BTreeMap::from([("delay-class".to_owned(), component)]);
         for _ in 0..2 {
-            deliver(&names, &built, &dist).unwrap();
+            deliver(&components, &dist).unwrap();
+            sweep(&components, &dist).unwrap();
             assert_eq!(fs::read_to_string(dist.join("delay-class.wasm")).unwrap(), "new");
         }
         assert!(!dist.join("gone.wasm").exists());

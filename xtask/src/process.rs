@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// The project's folder.
+/// The project's folder. Asked when run: where clones share a target folder, this may have been built in another one.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .and_then(|folder| Path::new(&folder).parent().map(Path::to_owned))
+        .unwrap_or_else(|| PathBuf::from("."))
 }
 
 /// The same cargo that runs this, in the project's folder.

@@ -8,7 +8,11 @@ use crate::{guests, setup};
 /// `cargo test`, only the host's tests run.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     phase("setup", setup::run)?;
-    phase("plugins", guests::build)?;
+    phase("plugins", || {
+        guests::python::install()?;
+        guests::javascript::install()?;
+        guests::build()
+    })?;
     let server = phase("postgres", || {
         postgres::install()?;
         postgres::up()
@@ -23,7 +27,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     // Both run whatever the other says: one call shows all that fails.
     let plugins = if arguments.is_empty() {
         phase("tests of the plugins", || {
-            process::stream(guests::cargo("test").arg("--no-fail-fast"))
+            process::stream(guests::cargo("test").arg("--no-fail-fast"))?;
+            guests::python::test()?;
+            guests::javascript::test()
         })
     } else {
         Ok(())

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::plugin::{Language, Role};
+
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -35,7 +37,11 @@ pub(crate) enum Command {
         name: Option<String>,
     },
     /// Check documents, plugins and types. No data moves.
-    Check,
+    Check {
+        /// Fail where tidegate.lock would have to change: for CI.
+        #[arg(long)]
+        locked: bool,
+    },
     /// Show what a run would do: sources, grants, columns, partitions.
     Plan(Selection),
     /// Materialize assets.
@@ -59,6 +65,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: QuarantineCommand,
     },
+    /// Write, build, test and publish plugins, and choose which ones the project runs.
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
     /// Write the JSON Schemas of the YAML, for editors.
     Schema {
         /// Where to.
@@ -73,7 +84,7 @@ pub(crate) enum Command {
 }
 
 /// Assets and the slices of them.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Selection {
     /// The assets.
     #[arg(value_name = "ASSET")]
@@ -84,6 +95,9 @@ pub(crate) struct Selection {
     /// Only this partition; without it, every one that there is.
     #[arg(long, value_name = "KEY")]
     pub(crate) partition: Option<String>,
+    /// Fail where tidegate.lock would have to change: for CI.
+    #[arg(long)]
+    pub(crate) locked: bool,
 }
 
 #[derive(Debug, Args)]
@@ -160,4 +174,115 @@ pub(crate) enum QuarantineCommand {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Start a plugin: source, manifest and an example that passes.
+    #[command(after_help = "Examples:
+  tidegate plugin new hash-email --lang rust --role transform
+  tidegate plugin new tracker --lang python --role source --path plugins/tracker")]
+    New(NewPlugin),
+    /// Build a plugin's folder into a component with its whole manifest inside.
+    #[command(after_help = "Examples:
+  tidegate plugin build plugins/hash-email
+  tidegate plugin build --output hash-email.wasm")]
+    Build(BuildPlugin),
+    /// Try a plugin with its examples, and with the cases that follow from them.
+    #[command(after_help = "Examples:
+  tidegate plugin test plugins/hash-email
+  tidegate plugin test hash-email.wasm --examples plugins/hash-email/examples")]
+    Test(TestPlugin),
+    /// Show what a component says of itself, what it imports, and what it takes as config.
+    #[command(after_help = "Examples:
+  tidegate plugin inspect dist/hash-email.wasm
+  tidegate plugin inspect hash-email@^1 --json")]
+    Inspect {
+        /// A component's file, or a plugin of the project by name, with versions or without.
+        #[arg(value_name = "FILE|NAME")]
+        plugin: String,
+    },
+    /// Publish a component to a registry. A version never changes once it is there.
+    #[command(after_help = "Examples:
+  tidegate plugin publish target/hash-email.wasm --to /srv/plugins
+  minisign -S -m hash-email.wasm
+  tidegate plugin publish hash-email.wasm --to /srv/plugins --signature hash-email.wasm.minisig")]
+    Publish(Publish),
+    /// List the plugins of the project's folders and registries.
+    List {
+        /// Only those of this registry, which need not be the project's.
+        #[arg(long, value_name = "FOLDER")]
+        registry: Option<String>,
+    },
+    /// Write tidegate.lock: what is locked and fits stays, what is new is added, what nobody asks for goes.
+    Lock {
+        /// Plugins of the plugin folders that are to be locked too.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Lock the newest versions that fit, and accept what changed.
+    Update {
+        /// Only these plugins.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewPlugin {
+    /// Its name: small letters, digits and `-`.
+    pub(crate) name: String,
+    /// What it is written in.
+    #[arg(long)]
+    pub(crate) lang: Language,
+    /// What it is used as.
+    #[arg(long)]
+    pub(crate) role: Role,
+    /// Its folder; named after it, unless told.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// The `sdk` folder of a clone of Tidegate's repository; found, where the plugin's folder lies in one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildPlugin {
+    /// The plugin's folder: the one with Cargo.toml, pyproject.toml or package.json.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// The component's file; `dist/NAME.wasm` in the folder, unless told.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestPlugin {
+    /// The plugin's folder, which is built, or a component's file.
+    #[arg(value_name = "DIR|FILE", default_value = ".")]
+    pub(crate) plugin: PathBuf,
+    /// The folder of its examples; `examples` beside it, unless told.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) examples: Option<PathBuf>,
+    /// The time that a call may take, as `limits.time_per_batch` of an asset has it.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time_per_batch: Option<String>,
+    /// Show what the plugin says.
+    #[arg(long)]
+    pub(crate) log: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The component.
+    pub(crate) file: PathBuf,
+    /// The registry: a folder, made where it is not there.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: String,
+    /// Its minisign signature.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Refuse to publish unless the signature is by this minisign public key.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Vec<String>,
 }

@@ -36,12 +36,13 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
     let project = &arguments.project;
     match &arguments.command {
         Command::Init { name } => command::init::run(project, name.as_deref(), output),
-        Command::Check => command::check::run(project, output).await,
+        Command::Check { locked } => command::check::run(project, *locked, output).await,
         Command::Plan(selection) => command::plan::run(project, selection, output).await,
         Command::Run(run) => command::run::run(project, run, output).await,
         Command::Asset { command } => command::asset::run(project, command, output).await,
         Command::Runs { command } => command::runs::run(project, command, output).await,
         Command::Quarantine { command } => command::quarantine::run(project, command, output).await,
+        Command::Plugin { command } => command::plugin::run(project, command, output).await,
         Command::Schema { folder } => command::schema::run(folder, output),
         Command::Completions { shell } => Ok(command::completions::run(*shell)),
     }

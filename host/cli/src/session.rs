@@ -8,14 +8,23 @@ use tidegate_core::plan::AssetName;
 use tidegate_core::port::{ArtifactStore, StateStore};
 use tidegate_core::schema::closest;
 use tidegate_core::{Error, Errors, Kind};
-use tidegate_orchestrator::{AssetPlan, OrchestratorError, Project, ProjectConfig};
+use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig};
 use tidegate_state::SqlStateStore;
 
 use crate::arguments::Selection;
 use crate::environment;
 
-/// Opens the project of a folder.
+/// Opens the project of a folder. `tidegate.lock` is written where it has to be.
 pub(crate) fn open_project(folder: &Path) -> Result<Project, Errors> {
+    open_locking(folder, Locking::Write)
+}
+
+/// Opens the project of a folder, its lock as it is where `locked`.
+pub(crate) fn open_locked(folder: &Path, locked: bool) -> Result<Project, Errors> {
+    open_locking(folder, if locked { Locking::Locked } else { Locking::Write })
+}
+
+fn open_locking(folder: &Path, locking: Locking) -> Result<Project, Errors> {
     // Absolute and without `..`, so that every path that starts there is too.
     let folder = std::fs::canonicalize(folder).map_err(|error| {
         Error::new(
@@ -29,6 +38,7 @@ pub(crate) fn open_project(folder: &Path) -> Result<Project, Errors> {
         schemas: folder.join("schemas"),
         connectors: tidegate_connector::all(),
         plugin_cache: environment::plugin_cache(),
+        locking,
         lookup: environment::lookup(),
     })
 }

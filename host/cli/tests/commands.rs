@@ -136,7 +136,7 @@ fn every_command_answers_in_json() {
 #[test]
 fn the_example_is_planned_as_before() {
     let project = Project::new();
-    let example = std::fs::read_to_string(format!("{}/schemas/assets/flights.yaml", support::REPOSITORY));
+    let example = std::fs::read_to_string(format!("{}/schemas/assets/flights.yaml", support::repository()));
     project.write("schemas/assets/flights.yaml", example.unwrap());
     let plan = project.tidegate(&["plan", "flights"]).succeeded().stdout;
     for line in [

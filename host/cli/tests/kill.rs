@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use support::{Project, REPOSITORY, flights_schema};
+use support::{Project, flights_schema, repository};
 
 /// Held by each test: moments are measured, and mean something only where nothing else runs.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -35,7 +35,7 @@ struct Reference {
 /// The `flights` of the example: half a year, in one slice.
 fn half_a_year() -> Project {
     let project = Project::new();
-    project.resource("raw", &format!("{REPOSITORY}/schemas/data"));
+    project.resource("raw", &format!("{}/schemas/data", repository()));
     let text = flights_schema()
         .replace("flights/{partition}.csv.gz", "\"flights/2013-0[1-6].csv.gz\"")
         .replace("load: replace_partition", "load: replace");
@@ -50,7 +50,7 @@ fn half_a_year() -> Project {
 /// The same in monthly partitions, of which two are worked on at once.
 fn months() -> Project {
     let project = Project::new();
-    project.resource("raw", &format!("{REPOSITORY}/schemas/data"));
+    project.resource("raw", &format!("{}/schemas/data", repository()));
     let text = flights_schema().replace("end: 2014-01", "end: 2013-05");
     project.write(
         "schemas/assets/flights.yaml",
@@ -244,7 +244,7 @@ fn a_killed_run_leaves_what_was_loaded_before_in_sight() {
 fn a_worker_that_is_only_paused_keeps_its_claim() {
     let _alone = alone();
     let project = Project::new();
-    project.resource("raw", &format!("{REPOSITORY}/schemas/data"));
+    project.resource("raw", &format!("{}/schemas/data", repository()));
     // Without checkpoints but one: a worker paused while it writes to the state would hold others up for that.
     let text = std::fs::read_to_string(half_a_year().path("schemas/assets/flights.yaml")).unwrap();
     project.write(
@@ -312,8 +312,9 @@ fn a_transform_with_state_goes_on_from_its_checkpoint() {
         project.write(
             "schemas/project.yaml",
             format!(
-                "apiVersion: tidegate/v1\nkind: Project\nname: trial\nplugins: [{REPOSITORY}/plugins/dist]\n\
-                 batch_rows: 1024\n"
+                "apiVersion: tidegate/v1\nkind: Project\nname: trial\nplugins: [{}/plugins/dist]\n\
+                 batch_rows: 1024\n",
+                repository()
             ),
         );
         project

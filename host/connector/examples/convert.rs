@@ -5,6 +5,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::Utc;
@@ -13,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use tidegate_connector::file::FileConnector;
 use tidegate_core::batch::DEFAULT_BATCH_ROWS;
 use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, PartitionKey, SourceSpec};
-use tidegate_core::port::{Commit, Connector, OpenDestination, OpenSource};
+use tidegate_core::port::{Commit, Connector, OpenDestination, OpenSource, Unheard};
 use tidegate_core::schema::{Column, Document, Load, Node};
 
 const COLUMNS: [(&str, &str); 8] = [
@@ -78,6 +79,8 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
             partition: None,
             cursor: None,
             batch_rows: DEFAULT_BATCH_ROWS,
+            log: Arc::new(Unheard),
+            secrets: &[],
         })
         .await?;
     let now = Utc::now();
@@ -90,6 +93,9 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
             token: &LoadToken(now.to_rfc3339()),
             schema: source.schema(),
             staged: &[],
+            batch_rows: 8_192,
+            log: Arc::new(Unheard),
+            secrets: &[],
         })
         .await?;
     let mut rows = 0;

@@ -37,12 +37,18 @@ pub enum FlowError {
         /// Why it does not.
         why: String,
     },
+    /// A check forbids the load.
+    #[error("{0}")]
+    Check(String),
     /// Counts of a step do not add up: Tidegate is wrong.
     #[error("rows are not accounted for: {0}")]
     Counts(String),
     /// A checkpoint cannot be taken up.
     #[error("the checkpoint does not fit the schema: {0}")]
     Checkpoint(String),
+    /// Several instances of a transform that keeps state.
+    #[error("{0} keeps state, so it cannot run in several instances")]
+    Stateful(String),
     /// Somebody asked the attempt to stop.
     #[error("the attempt was asked to stop")]
     Cancelled,
@@ -65,9 +71,13 @@ impl From<FlowError> for Error {
             }
             FlowError::Slice { .. } => Self::new(Kind::Schema, "schema.partition_column", message)
                 .hint("name a timestamp or date32 column of the source"),
+            FlowError::Check(_) => Self::new(Kind::Data, "check.failed", message)
+                .hint("nothing was shown: mend the data or the check, then start a new run"),
             FlowError::Counts(_) => Self::new(Kind::Internal, "flow.counts", message),
             FlowError::Checkpoint(_) => Self::new(Kind::State, "flow.checkpoint", message)
                 .hint("the schema, a config or a plugin changed since the run began: start a new run with `tidegate run`"),
+            FlowError::Stateful(_) => Self::new(Kind::Schema, "flow.stateful", message)
+                .hint("leave `instances` out of the step"),
             FlowError::Cancelled => Self::new(Kind::Cancelled, "run.cancelled", message),
             FlowError::Lost(_) => Self::new(Kind::Internal, "flow.lost", message),
             FlowError::Kernel(_) => Self::new(Kind::Internal, "flow.kernel", message),

@@ -6,6 +6,7 @@
 
 mod contract;
 mod error;
+mod inspect;
 mod message;
 mod progress;
 mod quarantine;

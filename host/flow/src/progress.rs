@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tidegate_core::Result;
-use tidegate_core::port::{Checkpoint, TaskCounts};
+use tidegate_core::port::{Checkpoint, TaskCounts, Verdict};
 
 /// Keeps an attempt's checkpoints and shows its progress.
 #[async_trait]
@@ -11,6 +11,8 @@ pub trait Progress: Send + Sync {
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<()>;
     /// Whether the attempt may still show its load; an error where it is no longer the newest.
     async fn confirm(&self) -> Result<()>;
+    /// Keeps what a check says.
+    async fn verdict(&self, verdict: &Verdict) -> Result<()>;
     /// Counts so far, after each batch. Must not block.
     fn counts(&self, counts: &TaskCounts);
 }

@@ -49,7 +49,7 @@ pub(crate) async fn read(
         let Some(read) = next else { break };
         batches += 1;
         since_barrier += read.batch.num_rows() as u64;
-        cursor = Some(read.cursor);
+        cursor = Some(read.cursor).filter(|cursor| !cursor.0.is_null());
         if let Some(rejects) = read.rejects {
             let rows = rejects.rows.num_rows() as u64;
             counts.rows_in += rows;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::plan::{PartitionTask, TaskReceipt};
-use tidegate_core::port::{ArtifactStore, Destination, Source, Transform};
+use tidegate_core::port::{ArtifactStore, Check, Destination, Source, Transform};
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contract::Conform;
 use crate::error::FlowError;
+use crate::inspect::Inspection;
 use crate::message::CHANNEL_BATCHES;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
@@ -24,8 +25,10 @@ pub struct Parts {
     pub task: PartitionTask,
     /// Reads, from the task's checkpoint on.
     pub source: Box<dyn Source>,
-    /// One for each step of the task, bound; not yet restored.
-    pub transforms: Vec<Box<dyn Transform>>,
+    /// For each step of the task its instances, at least one, bound; not yet restored.
+    pub transforms: Vec<Vec<Box<dyn Transform>>>,
+    /// One for each check of the task, bound; not yet restored.
+    pub checks: Vec<Box<dyn Check>>,
     /// Writes; none in a dry run.
     pub destination: Option<Box<dyn Destination>>,
     /// The task's contract over what comes out of the last transform.
@@ -47,6 +50,7 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
         task,
         source,
         mut transforms,
+        checks,
         destination,
         conform,
         artifacts,
@@ -57,13 +61,17 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
     let task = Arc::new(task);
     restore(&task, &mut transforms).await?;
     let resumed = task.resume.as_ref();
+    let inspection = Inspection::new(checks, resumed.map(|checkpoint| checkpoint.checks.as_slice())).await?;
     let (sender, mut receiver) = mpsc::channel(CHANNEL_BATCHES);
     let mut parts: Vec<JoinHandle<Result<()>>> =
         vec![tokio::spawn(read(task.clone(), source, sender, cancel.clone()))];
-    for (index, transform) in transforms.into_iter().enumerate() {
+    for (index, instances) in transforms.into_iter().enumerate() {
         let step = Step {
             index,
-            transform,
+            name: instances
+                .first()
+                .map_or_else(String::new, |first| first.name().to_owned()),
+            idle: instances,
             on_reject: task.steps[index].on_reject,
             counts: resumed
                 .and_then(|checkpoint| checkpoint.counts.steps.get(index))
@@ -86,6 +94,7 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
         quarantine: (!task.dry_run).then(|| Quarantine::new(artifacts, task.clone(), entries)),
         task,
         conform,
+        inspection,
         destination,
         progress,
     };
@@ -119,7 +128,7 @@ async fn join(
     Ok(finished)
 }
 
-async fn restore(task: &PartitionTask, transforms: &mut [Box<dyn Transform>]) -> Result<()> {
+async fn restore(task: &PartitionTask, transforms: &mut [Vec<Box<dyn Transform>>]) -> Result<()> {
     let Some(checkpoint) = &task.resume else {
         return Ok(());
     };
@@ -131,9 +140,10 @@ async fn restore(task: &PartitionTask, transforms: &mut [Box<dyn Transform>]) ->
         ))
         .into());
     }
-    for (transform, snapshot) in transforms.iter_mut().zip(&checkpoint.snapshots) {
-        if let Some(text) = snapshot {
-            transform.restore(&decode_snapshot(text)?).await?;
+    for (instances, snapshot) in transforms.iter_mut().zip(&checkpoint.snapshots) {
+        // Where there is a state there is one instance: the fingerprint holds how many.
+        if let (Some(text), Some(first)) = (snapshot, instances.first_mut()) {
+            first.restore(&decode_snapshot(text)?).await?;
         }
     }
     Ok(())

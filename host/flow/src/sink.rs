@@ -13,6 +13,7 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::contract::Conform;
 use crate::error::FlowError;
+use crate::inspect::Inspection;
 use crate::message::{Barrier, Message, StepAt};
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
@@ -24,6 +25,7 @@ const CONTRACT: &str = "contract";
 pub(crate) struct Sink {
     pub(crate) task: Arc<PartitionTask>,
     pub(crate) conform: Conform,
+    pub(crate) inspection: Inspection,
     /// None in a dry run: rows are counted and forgotten.
     pub(crate) destination: Option<Box<dyn Destination>>,
     pub(crate) quarantine: Option<Quarantine>,
@@ -75,6 +77,7 @@ impl Sink {
                         quarantine.take(StepAt::Contract, rejects).await?;
                     }
                     self.loaded += batch.num_rows() as u64;
+                    self.inspection.observe(&batch).await?;
                     if let Some(destination) = &mut self.destination {
                         destination.write(batch).await?;
                     }
@@ -118,7 +121,9 @@ impl Sink {
             return Ok(());
         };
         // Data first, then where it ends: a position is never ahead of what is safe.
-        let parts = destination.stage().await?;
+        let Some(parts) = destination.stage().await? else {
+            return Ok(());
+        };
         let quarantined = match &mut self.quarantine {
             Some(quarantine) => quarantine.flush().await?,
             None => Vec::new(),
@@ -126,7 +131,7 @@ impl Sink {
         let snapshots = barrier
             .snapshots
             .into_iter()
-            .map(|state| state.map(|state| BASE64.encode(state)))
+            .map(|state| state.map(encode_snapshot))
             .collect();
         let checkpoint = Checkpoint {
             fingerprint: self.task.fingerprint(),
@@ -136,11 +141,20 @@ impl Sink {
             counts: barrier.counts,
             batches: barrier.batches,
             quarantined,
+            checks: self.inspection.snapshots().await?,
         };
         self.progress.checkpoint(checkpoint).await
     }
 
     async fn finish(mut self, end: Barrier, at: chrono::DateTime<chrono::Utc>) -> Result<TaskReceipt> {
+        let verdicts = match self.inspection.verdicts(self.progress.as_ref()).await {
+            Ok(verdicts) => verdicts,
+            Err(error) => {
+                // The verdict is the one to tell; what the destination could not forget it sweeps later.
+                let _ = self.abort().await;
+                return Err(error);
+            }
+        };
         let quarantined = match &mut self.quarantine {
             Some(quarantine) => quarantine.flush().await?,
             None => Vec::new(),
@@ -164,8 +178,14 @@ impl Sink {
             counts: end.counts,
             columns,
             quarantined,
+            verdicts,
         })
     }
+}
+
+/// A state as a checkpoint holds it.
+pub(crate) fn encode_snapshot(state: Vec<u8>) -> String {
+    BASE64.encode(state)
 }
 
 /// The states that a checkpoint holds, as they were.

@@ -84,13 +84,15 @@ impl From<OrchestratorError> for Error {
             OrchestratorError::NoPartitions(_) => {
                 Self::new(Kind::Usage, "run.partition", message).hint("leave --partition out")
             }
-            OrchestratorError::Partition { .. } => Self::new(Kind::Usage, "run.partition", message),
+            OrchestratorError::Partition { .. } => Self::new(Kind::Usage, "run.partition", message)
+                .hint("`tidegate plan ASSET` shows the asset's partitions"),
             OrchestratorError::Held { .. } => Self::new(Kind::State, "attempt.held", message)
                 .later()
                 .hint("wait for that run to end; if its worker is gone, its lease ends within half a minute"),
             OrchestratorError::Fenced { .. } => Self::new(Kind::State, "attempt.fenced", message)
                 .hint("look at the newer run; this one showed nothing"),
-            OrchestratorError::NotRetryable { .. } => Self::new(Kind::Usage, "run.not_retryable", message),
+            OrchestratorError::NotRetryable { .. } => Self::new(Kind::Usage, "run.not_retryable", message)
+                .hint("start a new one with `tidegate run`; `tidegate runs show` tells how this one stands"),
             OrchestratorError::UnknownRun(_) => {
                 Self::new(Kind::Usage, "run.unknown", message).hint("`tidegate runs list` shows the runs")
             }

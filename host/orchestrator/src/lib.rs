@@ -13,3 +13,4 @@ pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig};
 pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};
+pub use tidegate_plugin::package::Locking;

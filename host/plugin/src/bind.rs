@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use tidegate_core::plan::StepSpec;
+use tidegate_core::port::LogSink;
 use tidegate_core::schema::closest;
 use tidegate_core::{Error, Kind};
-use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
 use crate::catalog::Catalog;
-use crate::error::{Fault, StepName};
+use crate::error::Fault;
+use crate::instance::{Instance, InstanceGrant, Opening, config_text, open};
 use crate::limits::{MAX_MESSAGE_BYTES, cut};
-use crate::log::{LogSink, printable};
+use crate::log::printable;
 use crate::runtime::Runtime;
-use crate::sandbox::{Sandbox, SandboxConfig, call, store};
-use crate::secrets::Secrets;
-use crate::shape::BoundShape;
+use crate::sandbox::Sandbox;
+use crate::shape::{BoundShape, GuestShape};
 use crate::transform::PluginTransform;
-use crate::v0_1::{self, TransformPlugin, TransformPluginPre, types};
+use crate::v0_1::{self, TransformPlugin, types};
 
 /// What a step is bound with.
 pub struct Binding<'a> {
@@ -36,10 +36,9 @@ pub struct Binding<'a> {
     pub secrets: Arc<[String]>,
 }
 
-/// A guest that was bound: its store, its exports, its transformer.
+/// A guest that was bound: its instance, its transformer.
 pub(crate) struct Bound {
-    pub(crate) store: Store<Sandbox>,
-    pub(crate) plugin: TransformPlugin,
+    pub(crate) instance: Instance<TransformPlugin>,
     pub(crate) transformer: ResourceAny,
 }
 
@@ -48,51 +47,67 @@ pub(crate) struct Bound {
 pub async fn bind(binding: Binding<'_>) -> Result<PluginTransform, Error> {
     let step = binding.step;
     let plugin = binding.catalog.by_digest(&step.plugin, &step.digest)?;
-    let secrets = Secrets::new(&binding.secrets);
-    let name = StepName {
-        index: step.index,
-        plugin: step.plugin.clone(),
-        version: step.version.clone(),
-        digest: step.digest.short().to_owned(),
-        secrets: secrets.clone(),
-    };
-    let granted = granted(step, binding.input)?;
-    let pre = binding.runtime.prepare(&plugin)?;
-    let pre = TransformPluginPre::new(pre).map_err(|error| crate::error::PluginError::Link {
-        file: plugin.file.display().to_string(),
-        why: format!("{error:#}"),
-    })?;
-    let config = SandboxConfig {
-        step: format!("{}@{}", step.plugin, step.version),
-        memory_bytes: step.grant.memory_bytes,
-        time_per_call_ms: step.grant.time_per_batch_ms,
-        output_bytes: step.grant.output_bytes,
+    let opening = Opening {
+        runtime: binding.runtime,
+        plugin: &plugin,
+        place: format!("step {}", step.index),
+        grant: &InstanceGrant::of_step(&step.grant),
         log: binding.log.clone(),
-        secrets,
+        secrets: &binding.secrets,
     };
-    let store = store(binding.runtime.engine(), config);
-    let shown: SchemaRef = Arc::new(binding.input.project(&granted).map_err(|error| {
+    bind_plugin(opening, step, binding.input, Writes::Granted).await
+}
+
+/// Which columns a guest may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// Those of the grant.
+    Granted,
+    /// Whatever it writes: it is tried, and no schema has granted it anything.
+    Any,
+}
+
+/// Binds a plugin that was found already.
+pub(crate) async fn bind_plugin(
+    opening: Opening<'_>,
+    step: &StepSpec,
+    input: &Schema,
+    writes: Writes,
+) -> Result<PluginTransform, Error> {
+    let granted = granted(&step.grant.reads, input)?;
+    let instance = open(opening).await?;
+    let name = instance.name.clone();
+    let shown = shown(input, &granted)?;
+    let mut bound = guest(instance, &step.config, &shown)
+        .await
+        .map_err(|fault| fault.at(&name, "bind", None))?;
+    let shape = guest_shape(&mut bound, granted.len())
+        .await
+        .map_err(|fault| fault.at(&name, "shape", None))?;
+    let mut grant = step.grant.clone();
+    if writes == Writes::Any {
+        let names = shape.columns.iter().map(|column| column.name().to_owned());
+        grant.writes = names.collect();
+    }
+    let shape = BoundShape::new(shape, input, granted, &grant, &step.drops)
+        .map_err(|fault| fault.at(&name, "shape", None))?;
+    Ok(PluginTransform::new(shape, shown, bound))
+}
+
+/// The granted columns of a stream.
+pub(crate) fn shown(stream: &Schema, granted: &[usize]) -> Result<SchemaRef, Error> {
+    stream.project(granted).map(Arc::new).map_err(|error| {
         Error::new(
             Kind::Internal,
             "plugin.host",
             format!("the granted columns are not in the stream: {error}"),
         )
-    })?);
-    let bound = guest(&pre, store, step, &shown)
-        .await
-        .map_err(|fault| fault.at_step(&name, "bind", None))?;
-    let (bound, guest_shape) = guest_shape(bound, granted.len())
-        .await
-        .map_err(|fault| fault.at_step(&name, "shape", None))?;
-    let shape = BoundShape::new(guest_shape, binding.input, granted, &step.grant, &step.drops)
-        .map_err(|fault| fault.at_step(&name, "shape", None))?;
-    Ok(PluginTransform::new(name, shape, shown, bound))
+    })
 }
 
 /// The places of the granted columns in the stream, or which of them are not there.
-fn granted(step: &StepSpec, input: &Schema) -> Result<Vec<usize>, Error> {
-    step.grant
-        .reads
+pub(crate) fn granted(reads: &[String], input: &Schema) -> Result<Vec<usize>, Error> {
+    reads
         .iter()
         .map(|name| {
             input.index_of(name).map_err(|_| {
@@ -109,68 +124,59 @@ fn granted(step: &StepSpec, input: &Schema) -> Result<Vec<usize>, Error> {
 }
 
 async fn guest(
-    pre: &TransformPluginPre<Sandbox>,
-    mut store: Store<Sandbox>,
-    step: &StepSpec,
+    mut instance: Instance<TransformPlugin>,
+    config: &serde_json::Value,
     shown: &Schema,
 ) -> Result<Bound, Fault> {
     let input = v0_1::lower_schema(shown).map_err(Fault::Schema)?;
-    // A step without `config:` has null there; a guest gets an empty object either way.
-    let config = if step.config.is_null() {
-        "{}".to_owned()
-    } else {
-        step.config.to_string()
-    };
-    let plugin = call(&mut store, async |store| pre.instantiate_async(store).await).await?;
-    let answer = call(&mut store, async |store| {
-        plugin
-            .tidegate_plugin_transform()
-            .transformer()
-            .call_bind(store, &config, &input)
-            .await
+    let config = config_text(config);
+    let transformer = instance
+        .call(async |store, plugin| {
+            plugin
+                .tidegate_plugin_transform()
+                .transformer()
+                .call_bind(store, &config, &input)
+                .await
+        })
+        .await?;
+    Ok(Bound {
+        instance,
+        transformer,
     })
-    .await?;
-    match answer {
-        Ok(transformer) => Ok(Bound {
-            store,
-            plugin,
-            transformer,
-        }),
-        Err(fault) => Err(said(store.data(), fault)),
-    }
 }
 
-async fn guest_shape(mut bound: Bound, granted: usize) -> Result<(Bound, crate::shape::GuestShape), Fault> {
-    let Bound {
-        store,
-        plugin,
-        transformer,
-    } = &mut bound;
-    let shape = call(store, async |store| {
-        plugin
-            .tidegate_plugin_transform()
-            .transformer()
-            .call_shape(store, *transformer)
-            .await
-    })
-    .await?;
-    let shape = v0_1::lift_shape(&shape, granted).map_err(Fault::Contract)?;
-    Ok((bound, shape))
+async fn guest_shape(bound: &mut Bound, granted: usize) -> Result<GuestShape, Fault> {
+    let transformer = bound.transformer;
+    let shape = bound
+        .instance
+        .call(async |store, plugin| {
+            let shape = plugin
+                .tidegate_plugin_transform()
+                .transformer()
+                .call_shape(store, transformer)
+                .await?;
+            Ok(Ok(shape))
+        })
+        .await?;
+    v0_1::lift_shape(&shape, granted).map_err(Fault::Contract)
 }
 
 /// What a guest said went wrong, fit to be shown.
 pub(crate) fn said(sandbox: &Sandbox, fault: types::Fault) -> Fault {
     let text = |text: String| printable(&cut(sandbox.redact(text), MAX_MESSAGE_BYTES));
-    match fault {
+    sandbox.or_refused(match fault {
         types::Fault::InvalidConfig(fault) => Fault::Config {
             pointer: pointer(text(fault.pointer)),
             message: text(fault.message),
         },
         types::Fault::InvalidSchema(message) => Fault::Schema(text(message)),
         types::Fault::InvalidData(message) => Fault::Data(text(message)),
-        types::Fault::Retryable(retry) => Fault::Retryable(text(retry.message)),
+        types::Fault::Retryable(retry) => Fault::Retryable {
+            message: text(retry.message),
+            after_ms: retry.after_ms,
+        },
         types::Fault::Fatal(message) => Fault::Fatal(text(message)),
-    }
+    })
 }
 
 /// What a guest gave as a JSON pointer, or the whole config's where it is none.

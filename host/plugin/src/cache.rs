@@ -90,7 +90,7 @@ fn writable_by_others(path: &Path) -> Option<bool> {
 }
 
 /// Writes a file so that nobody ever sees half of it, nor writes to it.
-fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     // Two threads may compile one plugin at once.

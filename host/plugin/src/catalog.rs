@@ -1,6 +1,7 @@
 //! Finds components by name and version in the project's plugin folders.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use crate::error::PluginError;
 use crate::manifest::{Manifest, is_name};
 
 /// A plugin is a few megabytes, with an interpreter inside some tens; a file beyond this is something else.
-const MAX_PLUGIN_BYTES: u64 = 256 << 20;
+pub(crate) const MAX_PLUGIN_BYTES: u64 = 256 << 20;
 
 /// `NAME` or `NAME@VERSIONS`, as a schema writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,12 @@ pub struct Requirement {
     pub name: String,
     /// The versions that will do.
     pub versions: semver::VersionReq,
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.versions)
+    }
 }
 
 impl FromStr for Requirement {
@@ -72,10 +79,14 @@ impl Plugin {
         if length > MAX_PLUGIN_BYTES {
             return Err(not(format!("it has {length} bytes")));
         }
-        let wasm = std::fs::read(file).map_err(io)?;
-        let manifest = Manifest::read(&wasm).map_err(not)?;
+        Self::of_bytes(file.to_owned(), std::fs::read(file).map_err(io)?)
+    }
+
+    /// A component that was read already; errors name the file.
+    pub(crate) fn of_bytes(file: PathBuf, wasm: Vec<u8>) -> Result<Self, PluginError> {
+        let manifest = Manifest::read(&wasm).map_err(|why| why.of(file.display().to_string()))?;
         Ok(Self {
-            file: file.to_owned(),
+            file,
             manifest,
             digest: Digest::of(&wasm),
             wasm,
@@ -88,6 +99,7 @@ impl Plugin {
 pub struct Catalog {
     folders: Vec<PathBuf>,
     read: Mutex<BTreeMap<PathBuf, Arc<Plugin>>>,
+    settled: Mutex<BTreeMap<String, Result<Arc<Plugin>, PluginError>>>,
 }
 
 impl Catalog {
@@ -96,21 +108,34 @@ impl Catalog {
         Self {
             folders,
             read: Mutex::new(BTreeMap::new()),
+            settled: Mutex::new(BTreeMap::new()),
         }
     }
 
-    /// The newest plugin that fits. Only files named after it, `NAME.wasm` or `NAME-….wasm`, are looked into.
+    /// The plugin that was settled on for a requirement, else the newest that fits in the folders.
     pub fn find(&self, wanted: &Requirement) -> Result<Arc<Plugin>, PluginError> {
+        let settled = lock(&self.settled).get(&wanted.to_string()).cloned();
+        settled.unwrap_or_else(|| self.in_folders(wanted))
+    }
+
+    /// Settles what [`Catalog::find`] answers to a requirement: what the lock and the registries say.
+    pub(crate) fn settle(&self, wanted: &Requirement, answer: Result<Arc<Plugin>, PluginError>) {
+        lock(&self.settled).insert(wanted.to_string(), answer);
+    }
+
+    /// Every plugin in the folders, and the files that are none.
+    pub fn all(&self) -> Vec<Result<Arc<Plugin>, PluginError>> {
+        self.files().iter().map(|file| self.plugin(file)).collect()
+    }
+
+    /// The newest plugin in the folders that fits. Only files named after it, `NAME.wasm` or `NAME-….wasm`, are looked
+    /// into.
+    pub(crate) fn in_folders(&self, wanted: &Requirement) -> Result<Arc<Plugin>, PluginError> {
         let files = self.files();
         let mut found: Vec<Arc<Plugin>> = Vec::new();
         let mut refused = None;
         for file in &files {
-            let stem = file
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .unwrap_or_default();
-            let fits = stem.replace('_', "-").starts_with(&wanted.name.replace('_', "-"));
-            if !fits {
+            if !named(file, &wanted.name) {
                 continue;
             }
             match self.plugin(file) {
@@ -146,6 +171,14 @@ impl Catalog {
             name: name.into(),
             versions: semver::VersionReq::STAR,
         };
+        let settled = lock(&self.settled)
+            .values()
+            .filter_map(|answer| answer.as_ref().ok())
+            .find(|plugin| plugin.manifest.name == name && plugin.digest == *digest)
+            .cloned();
+        if let Some(plugin) = settled {
+            return Ok(plugin);
+        }
         let files = self.files();
         let found = files
             .iter()
@@ -179,10 +212,7 @@ impl Catalog {
     }
 
     fn plugin(&self, file: &Path) -> Result<Arc<Plugin>, PluginError> {
-        let mut read = self
-            .read
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut read = lock(&self.read);
         if let Some(plugin) = read.get(file) {
             return Ok(plugin.clone());
         }
@@ -203,6 +233,11 @@ impl Catalog {
         files.sort();
         files
     }
+}
+
+/// A value that is whole whoever panicked while holding it.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Whether a file may hold a plugin of that name: `NAME.wasm` or `NAME-….wasm`, `_` and `-` taken for each other.

@@ -4,10 +4,11 @@ use tidegate_core::{Error, Kind, Place};
 
 use crate::limits::{MAX_FAULT_BYTES, cut};
 use crate::log::printable;
+use crate::package::PackageError;
 use crate::secrets::Secrets;
 
 /// A failure of the runtime or of a plugin, before it is known which step and batch it belongs to.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PluginError {
     /// No component of that name lies in the plugin folders.
     #[error("there is no plugin `{name}` in {folders}")]
@@ -40,6 +41,16 @@ pub enum PluginError {
         /// What is wrong with it.
         why: String,
     },
+    /// The component was built with another version of the contract.
+    #[error("`{file}` is built for the contract {built}, and this Tidegate speaks {speaks}")]
+    Contract {
+        /// Which file.
+        file: String,
+        /// What it was built for.
+        built: String,
+        /// What this host runs.
+        speaks: String,
+    },
     /// The file is a component, and cannot be linked.
     #[error("`{file}` cannot be linked: {why}")]
     Link {
@@ -58,6 +69,19 @@ pub enum PluginError {
         /// The system's words.
         why: String,
     },
+    /// The plugin cannot be used as that.
+    #[error("`{plugin}` is not a {role}; it is a {roles}")]
+    Role {
+        /// The plugin and its version.
+        plugin: String,
+        /// What it is wanted as.
+        role: &'static str,
+        /// What it can be used as.
+        roles: String,
+    },
+    /// A registry, the lock or a signature is not as it should be.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// The engine could not be started.
     #[error("the WebAssembly engine did not start: {0}")]
     Engine(String),
@@ -65,7 +89,8 @@ pub enum PluginError {
 
 impl From<PluginError> for Error {
     fn from(error: PluginError) -> Self {
-        let message = error.to_string();
+        // A damaged file's own names are in it, as the engine quotes them.
+        let message = printable(&cut(error.to_string(), MAX_FAULT_BYTES));
         match error {
             PluginError::NotFound { near, .. } => {
                 let error = Self::new(Kind::Schema, "plugin.not_found", message);
@@ -80,9 +105,16 @@ impl From<PluginError> for Error {
                 .hint("write a name, or a name and a version such as `hash-email@^1`"),
             PluginError::NotAPlugin { .. } => Self::new(Kind::Plugin, "plugin.not_a_plugin", message)
                 .hint("a plugin is a component built for wasm32-wasip2 with an SDK, its manifest inside"),
+            PluginError::Contract { .. } => Self::new(Kind::Plugin, "plugin.contract_version", message).hint(
+                "use a version of the plugin that was built for this contract, or a Tidegate that speaks the other",
+            ),
+            PluginError::Package(error) => error.into(),
             PluginError::Link { .. } => Self::new(Kind::Plugin, "plugin.link", message)
                 .hint("rebuild it with an SDK of this Tidegate's contract; a plugin may import nothing else"),
             PluginError::Io { .. } => Self::new(Kind::Resource, "plugin.io", message),
+            PluginError::Role { .. } => {
+                Self::new(Kind::Schema, "plugin.role", message).hint("name a plugin that has this role")
+            }
             PluginError::Engine(_) => Self::new(Kind::Internal, "plugin.engine", message),
         }
     }
@@ -106,8 +138,13 @@ pub enum Fault {
     #[error("the batch is refused: {0}")]
     Data(String),
     /// The guest says that it may pass.
-    #[error("failed for now: {0}")]
-    Retryable(String),
+    #[error("failed for now: {message}")]
+    Retryable {
+        /// What happened.
+        message: String,
+        /// How long to wait at least, where the other side said so.
+        after_ms: Option<u64>,
+    },
     /// The guest gave up.
     #[error("gave up: {0}")]
     Fatal(String),
@@ -140,6 +177,16 @@ pub enum Fault {
     /// What the guest wants to write was not granted.
     #[error("writes the column `{0}`, which is not granted")]
     Ungranted(String),
+    /// The guest gave up after the gate had refused a request of its.
+    #[error("{said}; {what}")]
+    Refused {
+        /// How it gave up.
+        said: String,
+        /// What was refused.
+        what: String,
+        /// How the schema can open it.
+        hint: String,
+    },
     /// As many instances as there may be are running.
     #[error("no instance of it can start: too many plugins run in this process")]
     Busy,
@@ -155,7 +202,7 @@ impl Fault {
             Self::Config { .. } => "plugin.config",
             Self::Schema(_) => "plugin.input",
             Self::Data(_) => "plugin.data",
-            Self::Retryable(_) => "plugin.retryable",
+            Self::Retryable { .. } => "plugin.retryable",
             Self::Fatal(_) => "plugin.fatal",
             Self::Trap(_) => "plugin.trap",
             Self::Time { .. } => "plugin.time_limit",
@@ -163,6 +210,7 @@ impl Fault {
             Self::Output { .. } => "plugin.output_limit",
             Self::Contract(_) => "plugin.contract",
             Self::Ungranted(_) => "plugin.ungranted_column",
+            Self::Refused { .. } => "plugin.http_refused",
             Self::Busy => "plugin.busy",
             Self::Host(_) => "plugin.host",
         }
@@ -171,9 +219,9 @@ impl Fault {
     /// Whose fault it is.
     fn kind(&self) -> Kind {
         match self {
-            Self::Config { .. } | Self::Schema(_) | Self::Ungranted(_) => Kind::Schema,
+            Self::Config { .. } | Self::Schema(_) | Self::Ungranted(_) | Self::Refused { .. } => Kind::Schema,
             Self::Data(_) => Kind::Data,
-            Self::Retryable(_) | Self::Busy => Kind::Resource,
+            Self::Retryable { .. } | Self::Busy => Kind::Resource,
             Self::Host(_) => Kind::Internal,
             _ => Kind::Plugin,
         }
@@ -192,22 +240,31 @@ impl Fault {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self, name: &PluginName) -> Option<String> {
+        // Steps and checks are called a batch at a time, and say so in their limits.
+        let (of, time) = if name.takes_batches() {
+            ("on the step, ", "time_per_batch")
+        } else {
+            ("on the resource, ", "time_per_call")
+        };
+        let smaller = "or make batches smaller with `batch_rows`";
         Some(match self {
-            Self::Time { allowed_ms } => format!(
-                "raise `limits: {{time_per_batch: {}ms}}` on the step, or make batches smaller with `batch_rows`",
-                allowed_ms * 2
-            ),
+            Self::Time { allowed_ms } => {
+                format!("raise `limits: {{{time}: {}ms}}` {of}{smaller}", allowed_ms * 2)
+            }
             Self::Memory { allowed_bytes, .. } => format!(
-                "raise `limits: {{memory: {}}}` on the step, or make batches smaller with `batch_rows`",
+                "raise `limits: {{memory: {}}}` {of}{smaller}",
                 tidegate_core::schema::ByteSize(allowed_bytes * 2)
             ),
             Self::Output { allowed_bytes, .. } => format!(
-                "raise `limits: {{output: {}}}` on the step, or make batches smaller with `batch_rows`",
+                "raise `limits: {{output: {}}}` {of}{smaller}",
                 tidegate_core::schema::ByteSize(allowed_bytes * 2)
             ),
             Self::Ungranted(column) => format!("add `{column}` to `writes` of the step"),
-            Self::Schema(_) => "look at `reads` of the step: the order of columns counts".to_owned(),
+            Self::Schema(_) if name.takes_batches() => {
+                "look at `reads` of the step: the order of columns counts".to_owned()
+            }
+            Self::Refused { hint, .. } => hint.clone(),
             Self::Busy => "run fewer assets at once".to_owned(),
             Self::Contract(_) | Self::Trap(_) | Self::Fatal(_) => {
                 "tell the plugin's author; a plugin test shows the same".to_owned()
@@ -216,28 +273,28 @@ impl Fault {
         })
     }
 
-    /// The error of a call: says plugin, version, digest, step, batch, and whose fault it is.
-    pub fn at_step(&self, step: &StepName, call: &str, batch: Option<u64>) -> Error {
+    /// The error of a call: says plugin, version, digest, place, batch, and whose fault it is.
+    pub fn at(&self, name: &PluginName, call: &str, batch: Option<u64>) -> Error {
         let batch = batch
             .map(|sequence| format!(", batch {sequence}"))
             .unwrap_or_default();
         // Whatever words of the guest's are in it: names of its shape, a time zone, its own message.
-        let clean = |text: String| printable(&cut(step.secrets.redact(text), MAX_FAULT_BYTES));
+        let clean = |text: String| printable(&cut(name.secrets.redact(text), MAX_FAULT_BYTES));
         let what = clean(self.to_string());
         let mut error = Error::new(
             self.kind(),
             self.code(),
             format!(
-                "plugin {}@{} ({}), step {}, {call}{batch}: {what}; {}",
-                step.plugin,
-                step.version,
-                step.digest,
-                step.index,
+                "plugin {}@{} ({}), {}, {call}{batch}: {what}; {}",
+                name.plugin,
+                name.version,
+                name.digest,
+                name.place,
                 self.blame()
             ),
         );
-        error.hint = self.hint().map(clean);
-        if matches!(self, Self::Retryable(_) | Self::Busy) {
+        error.hint = self.hint(name).map(clean);
+        if matches!(self, Self::Retryable { .. } | Self::Busy) {
             error = error.later();
         }
         if let Self::Config { pointer, .. } = self {
@@ -247,11 +304,11 @@ impl Fault {
     }
 }
 
-/// What errors call a step.
+/// What errors call an instance.
 #[derive(Debug, Clone)]
-pub struct StepName {
-    /// Its place among the asset's transforms, from 0.
-    pub index: usize,
+pub struct PluginName {
+    /// Where it stands: `step 3`, `source`, `destination`, `check 0`, `sensor`.
+    pub place: String,
     /// The plugin.
     pub plugin: String,
     /// Its version.
@@ -260,4 +317,15 @@ pub struct StepName {
     pub digest: String,
     /// What its errors must not show.
     pub(crate) secrets: Secrets,
+}
+
+impl PluginName {
+    /// `plugin@version`.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.plugin, self.version)
+    }
+
+    fn takes_batches(&self) -> bool {
+        self.place.starts_with("step") || self.place.starts_with("check")
+    }
 }

@@ -20,6 +20,10 @@ pub(crate) const MAX_CODE_BYTES: usize = 64;
 /// The largest snapshot, in bytes (transform.wit, `snapshot`).
 pub(crate) const MAX_SNAPSHOT_BYTES: usize = 16 << 20;
 
+/// The largest cursor of a source or sensor, and the largest answer of `stage`, in bytes (source.wit, destination.wit,
+/// sensor.wit).
+pub(crate) const MAX_CURSOR_BYTES: usize = 64 << 10;
+
 /// How often a running guest gives way to other work, in milliseconds (DESIGN section 4).
 pub(crate) const YIELD_EVERY_MS: u64 = 10;
 

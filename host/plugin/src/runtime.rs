@@ -12,15 +12,18 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::cache::Cache;
 use crate::catalog::Plugin;
 use crate::error::PluginError;
+use crate::http::Client;
 use crate::limits::YIELD_EVERY_MS;
 use crate::sandbox::{Sandbox, link_wasi};
+use crate::surroundings::Surroundings;
 use crate::v0_1;
 
 /// Instances that may live at once in a process: a few assets in parallel with a few steps each.
 const POOLED_INSTANCES: u32 = 64;
 
-/// Core modules of one component, and tables of all of them: the guest's, its shims, what composition adds.
-const CORE_INSTANCES_EACH: u32 = 16;
+/// Core modules of one component, and tables of all of them: the guest's, its shims, what composition adds. A Python
+/// plugin has 38 core modules and 2 tables (componentize-py 0.25.1 links CPython's libraries as a module each).
+const CORE_INSTANCES_EACH: u32 = 64;
 const TABLES_EACH: u32 = 8;
 
 /// The largest memory that a schema may grant: what a 32-bit guest can address.
@@ -33,12 +36,14 @@ const GUEST_STACK_BYTES: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Runtime {
     inner: Arc<Inner>,
+    surroundings: Surroundings,
 }
 
 struct Inner {
     engine: Engine,
     linker: Linker<Sandbox>,
     cache: Cache,
+    http: Client,
     stop: Arc<AtomicBool>,
 }
 
@@ -58,8 +63,10 @@ impl Runtime {
             .map_err(|error| PluginError::Engine(format!("{error:#}")))?;
         let mut linker = Linker::new(&engine);
         link_wasi(&mut linker)
+            .and_then(|()| crate::http::link(&mut linker))
             .and_then(|()| v0_1::link(&mut linker))
             .map_err(|error| PluginError::Engine(format!("{error:#}")))?;
+        let http = Client::new().map_err(PluginError::Engine)?;
         let stop = Arc::new(AtomicBool::new(false));
         tick(&engine, stop.clone())?;
         Ok(Self {
@@ -67,13 +74,33 @@ impl Runtime {
                 engine,
                 linker,
                 cache,
+                http,
                 stop,
             }),
+            surroundings: Surroundings::Real,
         })
+    }
+
+    /// The same engine, whose guests see other clocks and random numbers.
+    #[must_use]
+    pub fn within(&self, surroundings: Surroundings) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            surroundings,
+        }
+    }
+
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        self.surroundings
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
+    }
+
+    /// What all plugins' requests are sent with.
+    pub(crate) fn http(&self) -> &Client {
+        &self.inner.http
     }
 
     /// A plugin, compiled or loaded, linked, ready to be instantiated.
@@ -108,7 +135,7 @@ fn config(pooling: bool) -> Config {
             .total_memories(POOLED_INSTANCES)
             .total_tables(POOLED_INSTANCES * TABLES_EACH)
             .total_stacks(POOLED_INSTANCES)
-            // What one component may take of it; those that the SDKs build need half of it.
+            // What one component may take of it.
             .max_core_instances_per_component(CORE_INSTANCES_EACH)
             .max_memories_per_component(1)
             .max_tables_per_component(TABLES_EACH)

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tidegate_core::port::{LogLevel, LogLine, LogSink};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::error::Fault;
+use crate::http::Gate;
 use crate::limits::{Limiter, MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_CALL, YIELD_EVERY_MS, cut};
-use crate::log::{LogLevel, LogLine, LogSink, printable};
+use crate::log::printable;
 use crate::output::{GuestOutput, last_words};
 use crate::secrets::Secrets;
+use crate::surroundings::Surroundings;
 use crate::wait::wait_within;
 
 /// What a store holds beside the guest.
@@ -21,6 +25,7 @@ pub(crate) struct Sandbox {
     pub(crate) table: ResourceTable,
     limiter: Limiter,
     wasi: WasiCtx,
+    wasi_http: WasiHttpCtx,
     log: CallLog,
     /// How often the guest gave way in this call; how long it ran, counted so.
     yields: Arc<AtomicU64>,
@@ -28,6 +33,8 @@ pub(crate) struct Sandbox {
     output_bytes: u64,
     stdout: GuestOutput,
     stderr: GuestOutput,
+    /// Where its requests go through.
+    http: Gate,
     /// Whether a call ended in the middle of the guest, which cannot be entered again.
     dead: bool,
 }
@@ -50,6 +57,16 @@ impl WasiView for Sandbox {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Sandbox {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.http,
+            table: &mut self.table,
+            ctx: &mut self.wasi_http,
         }
     }
 }
@@ -81,20 +98,23 @@ pub(crate) struct SandboxConfig {
     pub(crate) output_bytes: u64,
     pub(crate) log: Arc<dyn LogSink>,
     pub(crate) secrets: Secrets,
+    pub(crate) http: Gate,
+    pub(crate) surroundings: Surroundings,
 }
 
 /// A store with a sandbox in it, its limits armed.
 pub(crate) fn store(engine: &Engine, config: SandboxConfig) -> Store<Sandbox> {
     let (stdout, stderr) = (GuestOutput::default(), GuestOutput::default());
-    let wasi = WasiCtx::builder()
-        .stdout(stdout.clone())
-        .stderr(stderr.clone())
-        .build();
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(stdout.clone()).stderr(stderr.clone());
+    config.surroundings.set(&mut wasi);
+    let wasi = wasi.build();
     let yields = Arc::new(AtomicU64::new(0));
     let sandbox = Sandbox {
         table: ResourceTable::new(),
         limiter: Limiter::new(config.memory_bytes),
         wasi,
+        wasi_http: WasiHttpCtx::new(),
         log: CallLog {
             sink: config.log,
             step: config.step,
@@ -106,6 +126,7 @@ pub(crate) fn store(engine: &Engine, config: SandboxConfig) -> Store<Sandbox> {
         output_bytes: config.output_bytes,
         stdout,
         stderr,
+        http: config.http,
         dead: false,
     };
     let mut store = Store::new(engine, sandbox);
@@ -159,6 +180,7 @@ impl Sandbox {
         self.yields.store(0, Ordering::Relaxed);
         self.limiter.breach_bytes = None;
         self.log.lines = 0;
+        self.http.begin();
     }
 
     /// After a call: what it wrote to its output streams becomes lines. Answers what it said last of an error.
@@ -182,6 +204,18 @@ impl Sandbox {
             );
         }
         last_words(&complained)
+    }
+
+    /// A guest that gave up after a request was refused gave up for that.
+    pub(crate) fn or_refused(&self, fault: Fault) -> Fault {
+        match (fault, self.http.refusal()) {
+            (fault @ (Fault::Fatal(_) | Fault::Trap(_)), Some(refusal)) => Fault::Refused {
+                said: fault.to_string(),
+                what: refusal.what,
+                hint: refusal.hint,
+            },
+            (fault, _) => fault,
+        }
     }
 
     /// Why a call trapped: the limits know better than the trap.
@@ -241,12 +275,16 @@ pub(crate) async fn call<R>(
     sandbox.begin();
     let allowed_ms = sandbox.time_per_call_ms;
     let yields = sandbox.yields.clone();
+    let http = sandbox.http.waits();
     store.set_epoch_deadline(1);
-    let result = wait_within(call(store), &yields, Duration::from_millis(allowed_ms)).await;
+    let result = wait_within(call(store), &yields, &http, Duration::from_millis(allowed_ms)).await;
     let said = store.data_mut().end();
     let fault = match result {
         Some(Ok(value)) => return Ok(value),
-        Some(Err(error)) => store.data().failure(&error, said),
+        Some(Err(error)) => {
+            let sandbox = store.data();
+            sandbox.or_refused(sandbox.failure(&error, said))
+        }
         None => Fault::Time { allowed_ms },
     };
     store.data_mut().dead = true;

@@ -25,7 +25,7 @@ pub(crate) enum GuestColumn {
 }
 
 impl GuestColumn {
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Passed { name, .. } => name,
             Self::Made { field, .. } => field.name(),

@@ -6,19 +6,15 @@ use async_trait::async_trait;
 use tidegate_core::Error;
 use tidegate_core::batch::Processed;
 use tidegate_core::port::Transform;
-use wasmtime::component::Resource;
 
 use crate::apply;
-use crate::bind::{Bound, said};
-use crate::error::{Fault, StepName};
+use crate::bind::Bound;
+use crate::error::Fault;
 use crate::limits::MAX_SNAPSHOT_BYTES;
-use crate::sandbox::call;
 use crate::shape::{BoundShape, Lineage};
-use crate::v0_1::HostBatch;
 
 /// A bound plugin. After an error the instance is in no state to be called again.
 pub struct PluginTransform {
-    name: StepName,
     label: String,
     shape: BoundShape,
     shown: SchemaRef,
@@ -26,11 +22,9 @@ pub struct PluginTransform {
 }
 
 impl PluginTransform {
-    pub(crate) fn new(name: StepName, shape: BoundShape, shown: SchemaRef, bound: Bound) -> Self {
-        let label = format!("{}@{}", name.plugin, name.version);
+    pub(crate) fn new(shape: BoundShape, shown: SchemaRef, bound: Bound) -> Self {
         Self {
-            name,
-            label,
+            label: bound.instance.name.label(),
             shape,
             shown,
             bound,
@@ -51,101 +45,83 @@ impl PluginTransform {
         let shown = batch
             .project(&self.shape.granted)
             .map_err(|error| Fault::Host(error.to_string()))?;
-        let Bound {
-            store,
-            plugin,
-            transformer,
-        } = &mut self.bound;
-        let held = store
-            .data_mut()
-            .table
-            .push(HostBatch(shown))
-            .map_err(|error| Fault::Host(error.to_string()))?;
-        let borrowed = Resource::new_borrow(held.rep());
-        let answer = call(store, async |store| {
-            plugin
-                .tidegate_plugin_transform()
-                .transformer()
-                .call_process(store, *transformer, borrowed)
-                .await
+        let transformer = self.bound.transformer;
+        let done = self
+            .bound
+            .instance
+            .call_with_batch(shown, async |store, plugin, batch| {
+                plugin
+                    .tidegate_plugin_transform()
+                    .transformer()
+                    .call_process(store, transformer, batch)
+                    .await
+            })
+            .await?;
+        let sandbox = self.bound.instance.store.data();
+        apply::processed(&self.shape, batch, done, sandbox.output_bytes(), |text| {
+            sandbox.redact(text)
         })
-        .await;
-        store
-            .data_mut()
-            .table
-            .delete(held)
-            .map_err(|error| Fault::Host(error.to_string()))?;
-        match answer? {
-            Ok(done) => apply::processed(
-                &self.shape,
-                batch,
-                done,
-                self.bound.store.data().output_bytes(),
-                |text| self.bound.store.data().redact(text),
-            ),
-            Err(fault) => Err(said(store.data(), fault)),
-        }
     }
 
     async fn end(&mut self) -> Result<Processed, Fault> {
-        let Bound {
-            store,
-            plugin,
-            transformer,
-        } = &mut self.bound;
-        let answer = call(store, async |store| {
-            plugin
-                .tidegate_plugin_transform()
-                .transformer()
-                .call_finish(store, *transformer)
-                .await
-        })
-        .await?;
-        match answer {
-            Ok(outputs) => apply::finished(&self.shape, outputs),
-            Err(fault) => Err(said(store.data(), fault)),
-        }
+        let transformer = self.bound.transformer;
+        let outputs = self
+            .bound
+            .instance
+            .call(async |store, plugin| {
+                plugin
+                    .tidegate_plugin_transform()
+                    .transformer()
+                    .call_finish(store, transformer)
+                    .await
+            })
+            .await?;
+        apply::finished(&self.shape, outputs)
     }
 
     async fn save(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        let Bound {
-            store,
-            plugin,
-            transformer,
-        } = &mut self.bound;
-        let answer = call(store, async |store| {
-            plugin
-                .tidegate_plugin_transform()
-                .transformer()
-                .call_snapshot(store, *transformer)
-                .await
-        })
-        .await?;
-        match answer {
-            Ok(Some(state)) if state.len() > MAX_SNAPSHOT_BYTES => Err(Fault::Contract(format!(
-                "its snapshot has {} bytes; {MAX_SNAPSHOT_BYTES} are allowed",
-                state.len()
-            ))),
-            Ok(state) => Ok(state),
-            Err(fault) => Err(said(store.data(), fault)),
-        }
+        let transformer = self.bound.transformer;
+        let state = self
+            .bound
+            .instance
+            .call(async |store, plugin| {
+                plugin
+                    .tidegate_plugin_transform()
+                    .transformer()
+                    .call_snapshot(store, transformer)
+                    .await
+            })
+            .await?;
+        checked_snapshot(state)
     }
 
     async fn load(&mut self, state: &[u8]) -> Result<(), Fault> {
-        let Bound {
-            store,
-            plugin,
-            transformer,
-        } = &mut self.bound;
-        let answer = call(store, async |store| {
-            plugin
-                .tidegate_plugin_transform()
-                .transformer()
-                .call_restore(store, *transformer, state)
-                .await
-        })
-        .await?;
-        answer.map_err(|fault| said(store.data(), fault))
+        let transformer = self.bound.transformer;
+        self.bound
+            .instance
+            .call(async |store, plugin| {
+                plugin
+                    .tidegate_plugin_transform()
+                    .transformer()
+                    .call_restore(store, transformer, state)
+                    .await
+            })
+            .await
+    }
+
+    fn at(&self, fault: &Fault, call: &str, batch: Option<u64>) -> Error {
+        fault.at(&self.bound.instance.name, call, batch)
+    }
+}
+
+/// A state that a guest gave, once it is not too large.
+pub(crate) fn checked_snapshot(state: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Fault> {
+    match state {
+        Some(state) if state.len() > MAX_SNAPSHOT_BYTES => Err(Fault::Contract(format!(
+            "its snapshot has {} bytes; {MAX_SNAPSHOT_BYTES} are allowed",
+            state.len()
+        ))),
+        state => Ok(state),
     }
 }
 
@@ -162,24 +138,22 @@ impl Transform for PluginTransform {
     async fn process(&mut self, batch: RecordBatch, sequence: u64) -> Result<Processed, Error> {
         self.run(&batch)
             .await
-            .map_err(|fault| fault.at_step(&self.name, "process", Some(sequence)))
+            .map_err(|fault| self.at(&fault, "process", Some(sequence)))
     }
 
     async fn finish(&mut self) -> Result<Processed, Error> {
-        self.end()
-            .await
-            .map_err(|fault| fault.at_step(&self.name, "finish", None))
+        self.end().await.map_err(|fault| self.at(&fault, "finish", None))
     }
 
     async fn snapshot(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.save()
             .await
-            .map_err(|fault| fault.at_step(&self.name, "snapshot", None))
+            .map_err(|fault| self.at(&fault, "snapshot", None))
     }
 
     async fn restore(&mut self, state: &[u8]) -> Result<(), Error> {
         self.load(state)
             .await
-            .map_err(|fault| fault.at_step(&self.name, "restore", None))
+            .map_err(|fault| self.at(&fault, "restore", None))
     }
 }

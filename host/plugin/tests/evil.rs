@@ -209,7 +209,7 @@ async fn memory_ends_at_the_limit() {
     assert!(error.hint.unwrap().contains("memory: 16MiB"));
     // So little that it cannot even start.
     step.grant.memory_bytes = 64 << 10;
-    let error = refused(&host, &step, "bind").await;
+    let error = refused(&host, &step, "instantiate").await;
     has(&error, "plugin.memory_limit", "65536 are allowed");
 }
 

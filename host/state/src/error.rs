@@ -169,10 +169,16 @@ impl Cause {
                 Some("free some space where the state store lies, and try again"),
             ),
             Self::Disk => ("state.disk", Some("check the disk where the state store lies")),
-            Self::Exists => ("state.exists", None),
-            Self::Missing => ("state.missing", None),
-            Self::Unreadable => ("state.record", None),
-            Self::Other => ("state.failed", None),
+            Self::Exists => (
+                "state.exists",
+                Some("the same thing was recorded already: look at what is there before trying again"),
+            ),
+            Self::Missing => (
+                "state.missing",
+                Some("what it belongs to was removed from the state store meanwhile: start a new run"),
+            ),
+            Self::Unreadable => ("state.record", Some("a newer Tidegate may have written it")),
+            Self::Other => ("state.failed", Some("the database's own log may say more")),
         }
     }
 
@@ -214,8 +220,10 @@ impl From<StateError> for Error {
             StateError::Tables { .. } => plain("state.tables")
                 .hint("give Tidegate a database or a schema of its own, or restore this one"),
             StateError::Record { .. } => plain("state.record").hint("a newer Tidegate may have written it"),
-            StateError::Value { .. } => plain("state.value"),
-            StateError::NoPartition { .. } => plain("state.no_partition"),
+            StateError::Value { .. } => plain("state.value").hint("a newer Tidegate may have written it"),
+            StateError::NoPartition { .. } => {
+                plain("state.no_partition").hint("`tidegate runs show` tells which partitions the run has")
+            }
             StateError::UnderWay { .. } => plain("state.under_way").hint("wait for the attempt to end"),
             StateError::NotByHand(_) => Self::new(Kind::Internal, "state.not_by_hand", message),
         }

@@ -93,6 +93,30 @@ pub(crate) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<RunPartition>,
     Ok(partitions)
 }
 
+/// The attempts of one partition of a run.
+pub(crate) async fn attempts(
+    pool: &Pool,
+    run: RunId,
+    asset: &AssetName,
+    partition: &PartitionKey,
+) -> Result<Vec<AttemptRecord>, StateError> {
+    let rows: Vec<AttemptRow> = on_pool!(pool, |db| {
+        sqlx::query_as(
+            "SELECT attempt, epoch, worker, state, started_at, lease_until, finished_at, error
+             FROM attempts
+             WHERE run = $1 AND asset = $2 AND partition_key = $3
+             ORDER BY attempt",
+        )
+        .bind(run.0)
+        .bind(asset.as_str())
+        .bind(partition.0.as_str())
+        .fetch_all(db)
+        .await?
+    });
+    let records: Result<Vec<_>, StateError> = rows.into_iter().map(AttemptRow::record).collect();
+    Ok(records?.into_iter().flatten().collect())
+}
+
 /// A partition is in state running exactly while an attempt is, so the one condition guards against both.
 pub(crate) async fn set_state(
     pool: &Pool,

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
 use tidegate_core::port::{
-    AttemptKey, Checkpoint, Claim, Event, Materialization, NewRun, PartitionState, QuarantineEntry,
-    RunFilter, RunPartition, RunRecord, RunState, StateStore, StoredEvent,
+    AttemptKey, AttemptRecord, Checkpoint, Claim, Event, Materialization, NewRun, PartitionState,
+    QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StoredEvent,
 };
 use tidegate_core::{Error, Result};
 
@@ -75,6 +75,15 @@ impl StateStore for SqlStateStore {
 
     async fn run_partitions(&self, run: RunId) -> Result<Vec<RunPartition>> {
         Ok(partitions::of_run(&self.pool, run).await?)
+    }
+
+    async fn attempts(
+        &self,
+        run: RunId,
+        asset: &AssetName,
+        partition: &PartitionKey,
+    ) -> Result<Vec<AttemptRecord>> {
+        Ok(partitions::attempts(&self.pool, run, asset, partition).await?)
     }
 
     async fn set_partition_state(

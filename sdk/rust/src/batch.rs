@@ -2,11 +2,11 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::ArrowPrimitiveType;
-use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{DataType, Schema, SchemaRef};
 
-use crate::bindings::tidegate::plugin::batches;
-use crate::column;
+use crate::array;
+use crate::bindings::batches;
 use crate::fault::Fault;
 
 /// The granted columns, in the order of `reads`.
@@ -114,7 +114,7 @@ impl<'a> Batch<'a> {
         match self.held {
             Held::Host(batch) => {
                 let data_type = self.schema.field(index).data_type();
-                column::to_array(batch.column(index as u32), data_type)
+                array::of_column(batch.column(index as u32), data_type)
             }
             Held::Here(batch) => batch.column(index).clone(),
         }
@@ -145,6 +145,19 @@ impl<'a> Batch<'a> {
             .as_boolean_opt()
             .cloned()
             .ok_or_else(|| self.wrong(index, "Boolean"))
+    }
+
+    /// All granted columns.
+    pub fn to_record_batch(&self) -> RecordBatch {
+        let columns = (0..self.schema.fields().len())
+            .map(|index| self.column(index))
+            .collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        match RecordBatch::try_new_with_options(self.schema.clone(), columns, &options) {
+            Ok(batch) => batch,
+            // The host's columns are of the schema that it sent, by contract.
+            Err(error) => unreachable!("{error}"),
+        }
     }
 
     fn wrong(&self, index: usize, wanted: &str) -> Fault {

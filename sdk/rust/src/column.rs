@@ -1,67 +1,11 @@
-//! Columns as they cross, to arrow-rs arrays and back, without copying.
+//! Arrays as columns that cross.
 
-use arrow_array::{Array, ArrayRef, make_array};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{Buffer, NullBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
-use crate::bindings::tidegate::plugin::types::{Column, Node};
-
-/// An array over the buffers that the host sent. The host's buffers are right by contract, so nothing is checked.
-pub(crate) fn to_array(column: Column, data_type: &DataType) -> ArrayRef {
-    let mut reader = Reader {
-        nodes: column.nodes.into_iter(),
-        buffers: column.buffers.into_iter(),
-    };
-    make_array(reader.data(data_type))
-}
-
-struct Reader {
-    nodes: std::vec::IntoIter<Node>,
-    buffers: std::vec::IntoIter<Vec<u8>>,
-}
-
-impl Reader {
-    fn buffer(&mut self) -> Buffer {
-        Buffer::from_vec(self.buffers.next().unwrap_or_default())
-    }
-
-    fn data(&mut self, data_type: &DataType) -> ArrayData {
-        let Node {
-            row_count,
-            null_count,
-        } = self.nodes.next().unwrap_or(Node {
-            row_count: 0,
-            null_count: 0,
-        });
-        let rows = row_count as usize;
-        let validity = self.buffer();
-        let nulls = (null_count > 0).then(|| NullBuffer::new(BooleanBuffer::new(validity, 0, rows)));
-        let mut builder = ArrayData::builder(data_type.clone()).len(rows).nulls(nulls);
-        match data_type {
-            DataType::Utf8 | DataType::Binary => {
-                let offsets = self.buffer();
-                builder = builder.add_buffer(offsets);
-                builder = builder.add_buffer(self.buffer());
-            }
-            DataType::List(item) | DataType::Map(item, _) => {
-                let offsets = self.buffer();
-                builder = builder
-                    .add_buffer(offsets)
-                    .add_child_data(self.data(item.data_type()));
-            }
-            DataType::Struct(fields) => {
-                for field in fields {
-                    builder = builder.add_child_data(self.data(field.data_type()));
-                }
-            }
-            _ => builder = builder.add_buffer(self.buffer()),
-        }
-        // SAFETY: the host built these buffers from an array of this type, and the contract says how (types.wit,
-        // `column`). Only decimals may stand at addresses less aligned than arrow-rs wants; those are copied.
-        unsafe { builder.align_buffers(true).build_unchecked() }
-    }
-}
+use crate::bindings::types::{Column, Node};
 
 /// The column of an array; buffers that nobody shares are moved, not copied.
 pub(crate) fn of_array(array: ArrayRef) -> Column {

@@ -1,6 +1,6 @@
 //! Why a call did not succeed.
 
-use crate::bindings::tidegate::plugin::types;
+use crate::bindings::types;
 
 /// A call did not succeed. A bad row is not a fault but a reject: see [`crate::output::Processed::reject`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,91 +39,65 @@
 //! assert_eq!(done.column(0), &(Arc::new(Float64Array::from(vec![10.0, 20.0])) as ArrayRef));
 //! ```
 //!
+//! Where one row is looked at at a time, there is [`RowTransform`](row::RowTransform). The other roles are [`Source`],
+//! [`Destination`], [`Check`] and [`Sensor`], each with its `export_*!`.
+//!
 //! Columns are named by their place among the `reads` that the schema grants. Arrays are arrow-rs arrays over the
 //! buffers that crossed, without a copy; what is returned crosses with one.
 
 pub mod batch;
+pub mod check;
+pub mod destination;
 pub mod fault;
+pub mod http;
 pub mod log;
+pub mod numbers;
 pub mod output;
+pub mod row;
+pub mod rows;
+pub mod sensor;
 pub mod shape;
+pub mod source;
+pub mod state;
 pub mod testing;
 pub mod text;
 pub mod transform;
 
+mod array;
+#[doc(hidden)]
+pub mod bindings;
 mod column;
 #[doc(hidden)]
 pub mod export;
 
-/// What `wit-bindgen` makes of the WIT package.
-#[doc(hidden)]
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit/since-v0.1",
-        world: "transform-plugin",
-        pub_export_macro: true,
-        default_bindings_module: "tidegate_sdk::bindings",
-        export_macro_name: "export_transform_component",
-    });
-}
-
+pub use check::Check;
+pub use destination::Destination;
+pub use sensor::Sensor;
+pub use source::Source;
 pub use transform::Transform;
 
-/// Everything that a transform's source needs.
+/// Everything that a plugin's code needs.
 pub mod prelude {
     pub use std::sync::Arc;
 
     pub use arrow_array::cast::AsArray;
     pub use arrow_array::types::*;
     pub use arrow_array::*;
-    pub use arrow_schema::{DataType, Field, TimeUnit};
+    pub use arrow_schema::{DataType, Field, Schema, TimeUnit};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::batch::{Batch, Input};
+    pub use crate::check::{Check, Verdict};
+    pub use crate::destination::{Destination, Load, LoadMode, Receipt};
     pub use crate::fault::Fault;
-    pub use crate::output::{Output, Processed};
+    pub use crate::output::{Output, Processed, Reject};
+    pub use crate::row::{ByRow, Row, RowReader, RowTransform, RowWriter};
+    pub use crate::sensor::{Evaluation, RunRequest, Sensor};
     pub use crate::shape::{Shape, made, passed};
+    pub use crate::source::{Chunk, Request, Source, Stream};
     pub use crate::transform::Transform;
-    pub use crate::{log, testing, text};
+    pub use crate::{log, numbers, rows, state, testing, text};
     // `record_batch!` and the derives name these crates.
-    pub use {arrow_schema, schemars, serde_json};
-}
-
-/// Makes a type that implements [`Transform`] the component's transform, and puts the manifest (name, version,
-/// description, licence and authors of the crate that calls it) into the component.
-#[macro_export]
-macro_rules! export_transform {
-    ($transform:ty) => {
-        #[cfg(target_arch = "wasm32")]
-        const _: () = {
-            const MANIFEST: &str = concat!(
-                "{\"name\":\"",
-                env!("CARGO_PKG_NAME"),
-                "\",\"version\":\"",
-                env!("CARGO_PKG_VERSION"),
-                "\",\"description\":\"",
-                env!("CARGO_PKG_DESCRIPTION"),
-                "\",\"license\":\"",
-                env!("CARGO_PKG_LICENSE"),
-                "\",\"authors\":\"",
-                env!("CARGO_PKG_AUTHORS"),
-                "\",\"roles\":[\"transform\"],\"contract\":\"0.1.0\"}"
-            );
-
-            const _: () = {
-                $crate::export::plain(env!("CARGO_PKG_DESCRIPTION"));
-                $crate::export::plain(env!("CARGO_PKG_LICENSE"));
-                $crate::export::plain(env!("CARGO_PKG_AUTHORS"));
-            };
-
-            #[used]
-            #[unsafe(link_section = "tidegate:manifest")]
-            static SECTION: [u8; MANIFEST.len()] = $crate::export::section(MANIFEST);
-
-            type Component = $crate::export::Component<$transform>;
-    $crate::bindings::export_transform_component!(Component with_types_in $crate::bindings);
-        };
-    };
+    pub use {arrow_schema, chrono, schemars, serde_json};
 }

@@ -1,6 +1,6 @@
 //! Lines in the run's log.
 
-use crate::bindings::tidegate::plugin::host;
+use crate::bindings::host;
 
 fn write(level: host::Level, message: &str) {
     if cfg!(target_arch = "wasm32") {

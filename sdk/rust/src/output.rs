@@ -24,6 +24,24 @@ pub struct Reject {
     pub message: String,
 }
 
+impl Reject {
+    /// A refusal of the row at hand, for functions that do not know its index.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            row: 0,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The refusal of a row by its index.
+    #[must_use]
+    pub fn at(mut self, row: usize) -> Self {
+        self.row = row;
+        self
+    }
+}
+
 /// A batch to go on.
 #[derive(Debug, Clone)]
 pub struct Output {

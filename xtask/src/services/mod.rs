@@ -5,15 +5,13 @@
 pub(crate) mod postgres;
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Where is written down what is up.
 fn folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"),
-        PathBuf::from,
-    );
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| crate::process::root().join("target"), PathBuf::from);
     target.join("services")
 }
 
@@ -39,13 +37,13 @@ fn is_root() -> Result<bool, String> {
 }
 
 /// The folder in `PATH` that holds a program.
-fn folder_of(program: &str) -> Option<PathBuf> {
+pub(crate) fn folder_of(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).find(|folder| folder.join(program).is_file())
 }
 
 /// Installs a package of Debian or Ubuntu, as root or through sudo.
-fn apt_install(package: &str) -> Result<(), String> {
+pub(crate) fn apt_install(package: &str) -> Result<(), String> {
     let by_hand = format!("install the package `{package}` (or your system's like) by hand, and try again");
     if folder_of("apt-get").is_none() {
         return Err(format!("there is no apt-get here: {by_hand}"));

@@ -127,7 +127,7 @@ fn apart(packages: &[Package]) -> Vec<String> {
         let of_host = package
             .needs
             .iter()
-            .filter(|need| need.starts_with("tidegate-") && *need != "tidegate-sdk");
+            .filter(|need| need.starts_with("tidegate-") && !begins(need, "tidegate-sdk"));
         violations
             .extend(of_host.map(|need| package.violation(need, "the SDK and plugins never know the host")));
     }
@@ -158,7 +158,7 @@ fn host_and_sdk() -> (Vec<Package>, Vec<Package>) {
         .iter()
         .map(Package::of)
         .filter(|package| package.name != "xtask");
-    ours.partition(|package| package.name != "tidegate-sdk")
+    ours.partition(|package| !begins(&package.name, "tidegate-sdk"))
 }
 
 #[test]

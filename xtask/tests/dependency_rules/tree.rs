@@ -19,7 +19,8 @@ impl Source {
 
 /// The project's folder.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    // Asked when run: where clones share a target folder, this may have been built in another one.
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..")
 }
 
 /// Every source file of the project, in order.

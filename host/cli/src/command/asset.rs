@@ -68,8 +68,7 @@ async fn show(folder: &Path, name: &str, output: &Output) -> Result<ExitCode, Er
     let name = session::asset(&project, name)?;
     let selection = Selection {
         assets: vec![name.to_string()],
-        all: false,
-        partition: None,
+        ..Selection::default()
     };
     let plans = session::plans(&project, &selection).await?;
     let state = session::open_state(&project).await?;

@@ -9,8 +9,8 @@ use tidegate_core::Errors;
 use crate::output::{Output, counted};
 use crate::session;
 
-pub(crate) async fn run(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+pub(crate) async fn run(folder: &Path, locked: bool, output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_locked(folder, locked)?;
     let plans = project.prepare(&project.graph().order()).await?;
     let steps: usize = plans.iter().map(|plan| plan.steps.len()).sum();
     let resources = project.documents().resources.len();

@@ -64,7 +64,7 @@ pub(crate) fn run(folder: &Path, name: Option<&str>, output: &Output) -> Result<
 fn project_name(folder: &Path, name: Option<&str>) -> Result<AssetName, Error> {
     let text = name.map_or_else(|| folders_name(folder), str::to_owned);
     text.parse().map_err(|error: tidegate_core::plan::InvalidName| {
-        Error::new(Kind::Usage, "init.name", error.to_string())
+        Error::new(Kind::Usage, "init.name", error.to_string()).hint("give another one: `tidegate init NAME`")
     })
 }
 

@@ -1,10 +1,12 @@
-//! One file a command.
+//! One file a command, and what several of them show.
 
 pub(crate) mod asset;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
+pub(crate) mod plugin;
 pub(crate) mod quarantine;
 pub(crate) mod run;
 pub(crate) mod runs;

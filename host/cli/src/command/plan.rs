@@ -5,20 +5,22 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tidegate_core::Errors;
-use tidegate_core::plan::{PartitionKey, SliceRule};
+use tidegate_core::plan::{CheckSpec, SliceRule};
 use tidegate_core::schema::{ByteSize, Column, Millis};
 use tidegate_orchestrator::{AssetPlan, PlannedStep, Project};
 
 use crate::arguments::Selection;
+use crate::command::grant;
 use crate::output::{Output, Table};
 use crate::session;
 
 pub(crate) async fn run(folder: &Path, selection: &Selection, output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+    let project = session::open_locked(folder, selection.locked)?;
     let everything = Selection {
         assets: Vec::new(),
         all: true,
         partition: selection.partition.clone(),
+        locked: selection.locked,
     };
     let asked = if selection.assets.is_empty() {
         &everything
@@ -37,13 +39,7 @@ pub(crate) async fn run(folder: &Path, selection: &Selection, output: &Output) -
 
 /// Where an asset will lie.
 pub(crate) fn location(plan: &AssetPlan, project: &Project) -> String {
-    let connectors = tidegate_connector::all();
-    let connector = connectors
-        .iter()
-        .find(|connector| connector.kind() == plan.destination.connector);
-    let place =
-        connector.map(|connector| connector.locate(&plan.name, &plan.destination, &PartitionKey::whole()));
-    shorten(&place.unwrap_or_default(), project)
+    shorten(&project.locate(plan), project)
 }
 
 /// A path as seen from the project's folder.
@@ -80,6 +76,7 @@ fn describe(plan: &AssetPlan, project: &Project) -> Value {
         "partitions": partitions(plan),
         "reads": plan.source.columns,
         "steps": plan.steps,
+        "checks": plan.checks,
         "load": plan.destination.load,
         "destination": location(plan, project),
         "columns": Column::of_schema(&plan.loaded),
@@ -96,6 +93,9 @@ fn print(plan: &AssetPlan, project: &Project) {
     say!("  source       {}{slices}", source(plan));
     for step in &plan.steps {
         print_step(step);
+    }
+    for check in &plan.checks {
+        print_check(check);
     }
     say!(
         "  destination  {} ({})",
@@ -134,11 +134,23 @@ fn print_step(step: &PlannedStep) {
     if !step.secrets.is_empty() {
         say!("               secrets  {}", step.secrets.join(", "));
     }
+    for grant in &grant.http {
+        say!("               http     {}", grant::http(grant));
+    }
     say!(
         "               limits   {} memory, {} a batch",
         ByteSize(grant.memory_bytes),
         Millis(grant.time_per_batch_ms)
     );
+}
+
+fn print_check(check: &CheckSpec) {
+    let short = check.digest.short();
+    say!("  check        {}@{} ({short})", check.plugin, check.version);
+    say!("               shown    {}", check.grant.reads.join(", "));
+    for grant in &check.grant.http {
+        say!("               http     {}", grant::http(grant));
+    }
 }
 
 /// The source's columns that a loaded column's values come from, through every step.

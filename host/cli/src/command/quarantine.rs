@@ -85,6 +85,7 @@ async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> R
                     entry.artifact
                 ),
             )
+            .hint("it was removed by hand, or the project's artifacts lie elsewhere now")
             .into());
         };
         read(bytes, limit - rows.len(), &mut rows).map_err(|why| {
@@ -93,6 +94,7 @@ async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> R
                 "quarantine.unreadable",
                 format!("`{}`: {why}", entry.artifact),
             )
+            .hint("the file is damaged: materialize the partition again to have its rows quarantined anew")
         })?;
     }
     let total: u64 = entries.iter().map(|entry| entry.rows).sum();

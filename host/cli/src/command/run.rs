@@ -4,18 +4,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tidegate_core::port::{PartitionState, RunState};
+use tidegate_core::port::{PartitionState, RunState, Severity, Verdict};
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{AssetPlan, Launch, Orchestrator, Project, RunReport, Workers};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Run;
 use crate::command::plan::location;
-use crate::output::{Output, Table, Watch, bytes, duration, grouped};
+use crate::output::{Output, Table, Watch, bytes, duration, grouped, printable};
 use crate::session;
 
 pub(crate) async fn run(folder: &Path, arguments: &Run, output: &Output) -> Result<ExitCode, Errors> {
-    let project = Arc::new(session::open_project(folder)?);
+    let project = Arc::new(session::open_locked(folder, arguments.selection.locked)?);
     let plans = session::plans(&project, &arguments.selection).await?;
     let launch = Launch {
         assets: plans.iter().map(|plan| plan.name.clone()).collect(),
@@ -113,6 +113,16 @@ pub(crate) fn show(
             eprintln!("{}{more}\n", error.render());
         }
         table(report, plans, project, launch.dry_run).print();
+        for outcome in &report.partitions {
+            for verdict in &outcome.verdicts {
+                let slice = if outcome.partition.is_whole() {
+                    String::new()
+                } else {
+                    format!(" {}", outcome.partition)
+                };
+                say!("{}{slice}: {}", outcome.asset, said(verdict));
+            }
+        }
         say!();
         for line in next(report, launch.dry_run, launch.limit_rows) {
             say!("{line}");
@@ -128,6 +138,16 @@ pub(crate) fn show(
                 .exit_code(),
         ),
     }
+}
+
+/// What a check says, in a line.
+pub(crate) fn said(verdict: &Verdict) -> String {
+    let word = match (verdict.passed, verdict.severity) {
+        (true, _) => "passed",
+        (false, Severity::Warn) => "warns",
+        (false, Severity::Error) => "failed",
+    };
+    printable(&format!("check {} {word}: {verdict}", verdict.check))
 }
 
 /// A line an asset, over all its partitions of the run.

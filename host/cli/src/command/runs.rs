@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidegate_core::port::{RunFilter, RunPartition};
+use tidegate_core::port::{EventKind, RunFilter, RunPartition, Verdict};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{Orchestrator, Project};
 
 use crate::arguments::{RunsCommand, Selection};
-use crate::command::run::{orchestrator, show as show_report, stop_when_told};
+use crate::command::run::{orchestrator, said, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
 
@@ -127,6 +127,17 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
             ]);
         }
         table.print();
+        for stored in events
+            .iter()
+            .filter(|stored| stored.event.kind == EventKind::Checked)
+        {
+            // An event of a newer Tidegate may say more, or less.
+            let Ok(verdict) = serde_json::from_value::<Verdict>(stored.event.data.clone()) else {
+                continue;
+            };
+            let asset = stored.event.asset.as_ref().map(ToString::to_string);
+            say!("{}: {}", asset.unwrap_or_default(), said(&verdict));
+        }
         let resumed: usize = partitions
             .iter()
             .map(|partition| partition.attempts.len().saturating_sub(1))
@@ -197,8 +208,8 @@ async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exi
     let launch = Orchestrator::request(&found)?;
     let selection = Selection {
         assets: launch.assets.iter().map(ToString::to_string).collect(),
-        all: false,
         partition: launch.partition.clone(),
+        ..Selection::default()
     };
     let plans = session::plans(project, &selection).await?;
     let report = orchestrator.retry(&found, &launch, &plans).await;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use tidegate_core::schema::{Asset, ProjectDecl, Resource};
 use tidegate_core::{Error, Errors, Kind};
+use tidegate_plugin::PluginConnector;
 
 use crate::output::Output;
 
@@ -34,11 +35,17 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
     let mut asset = document("Asset", schemars::schema_for!(Asset).to_value());
     let mut resource = document("Resource", schemars::schema_for!(Resource).to_value());
     let mut kinds = Vec::new();
-    for connector in tidegate_connector::all() {
-        let [config, source, destination] = connector.json_schemas().map(schemars::Schema::to_value);
+    let built_in = tidegate_connector::all();
+    let grammars = built_in
+        .iter()
+        .map(|connector| (connector.kind(), connector.json_schemas()))
+        .chain([PluginConnector::grammar()]);
+    for (kind, grammar) in grammars {
+        let [mut config, source, destination] = grammar.map(schemars::Schema::to_value);
         merge(&mut asset, "Source", &source);
         merge(&mut asset, "Destination", &destination);
-        kinds.push(json!({"properties": {"type": {"const": connector.kind()}, "config": config}}));
+        hoist(&mut resource, &mut config);
+        kinds.push(json!({"properties": {"type": {"const": kind}, "config": config}}));
     }
     if let Some(definitions) = asset.get_mut("$defs").and_then(Value::as_object_mut) {
         for name in ["Source", "Destination"] {
@@ -79,6 +86,21 @@ fn document(kind: &str, mut schema: Value) -> Value {
     schema
 }
 
+/// Moves a part's definitions to where its references look for them: the root.
+fn hoist(root: &mut Value, part: &mut Value) {
+    if let Some(part) = part.as_object_mut() {
+        part.remove("$schema");
+        if let Some(Value::Object(definitions)) = part.remove("$defs") {
+            let all = root
+                .as_object_mut()
+                .map(|root| root.entry("$defs").or_insert_with(|| json!({})));
+            if let Some(all) = all.and_then(Value::as_object_mut) {
+                all.extend(definitions);
+            }
+        }
+    }
+}
+
 /// Adds a connector's keys to a definition that every connector shares.
 fn merge(schema: &mut Value, definition: &str, connector: &Value) {
     let nothing = Map::new();
@@ -94,11 +116,40 @@ fn merge(schema: &mut Value, definition: &str, connector: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::schemas;
+
+    /// Every `$ref` of a schema.
+    fn references(schema: &Value, found: &mut Vec<String>) {
+        match schema {
+            Value::Object(entries) => {
+                found.extend(entries.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                entries.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        for (name, schema) in schemas() {
+            let mut found = Vec::new();
+            references(&schema, &mut found);
+            for reference in found.iter().filter_map(|reference| reference.strip_prefix('#')) {
+                assert!(schema.pointer(reference).is_some(), "{name}: {reference}");
+            }
+        }
+    }
 
     #[test]
     fn the_published_schemas_are_current() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/json");
+        // Asked when run: where clones share a target folder, this may have been built in another one.
+        let folder = format!(
+            "{}/../../schemas/json",
+            std::env::var("CARGO_MANIFEST_DIR").unwrap()
+        );
         for (name, schema) in schemas() {
             let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
             let published = std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap_or_default();

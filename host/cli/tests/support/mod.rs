@@ -15,11 +15,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The repository: real data, real schemas and the built plugins.
-pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// Asked when run: where clones share a target folder, this may have been built in another one.
+pub(crate) fn repository() -> String {
+    format!("{}/../..", std::env::var("CARGO_MANIFEST_DIR").unwrap())
+}
 
 /// Columns of the example's `flights` by which its rows are checked, and the rest of its file.
 pub(crate) fn flights_schema() -> String {
-    fs::read_to_string(format!("{REPOSITORY}/schemas/assets/flights.yaml")).unwrap()
+    fs::read_to_string(format!("{}/schemas/assets/flights.yaml", repository())).unwrap()
 }
 
 /// A project of a test; its folder goes with it.
@@ -84,7 +87,8 @@ impl Project {
         project.write(
             "schemas/project.yaml",
             format!(
-                "apiVersion: tidegate/v1\nkind: Project\nname: trial\nplugins: [{REPOSITORY}/plugins/dist]\n"
+                "apiVersion: tidegate/v1\nkind: Project\nname: trial\nplugins: [{}/plugins/dist]\n",
+                repository()
             ),
         );
         project.resource("raw", "in");

@@ -101,7 +101,7 @@ impl Destination for FileDestination {
         Ok(())
     }
 
-    async fn stage(&mut self) -> tidegate_core::Result<Vec<Part>> {
+    async fn stage(&mut self) -> tidegate_core::Result<Option<Vec<Part>>> {
         if let Some((name, encoder)) = self.current.take() {
             let finished = encoder.finish().await?;
             let part = Part {
@@ -114,11 +114,11 @@ impl Destination for FileDestination {
             blocking::run(move || keep(&folder, &name, epoch)).await?;
             self.parts.push(part);
         }
-        Ok(self.parts.clone())
+        Ok(Some(self.parts.clone()))
     }
 
     async fn commit(mut self: Box<Self>, commit: Commit) -> tidegate_core::Result<LoadReceipt> {
-        let parts = self.stage().await?;
+        let parts = self.stage().await?.unwrap_or_default();
         let columns = Column::of_schema(&self.schema).ok_or_else(|| {
             FileError::Internal("a column has a type that the schema has no word for".into())
         })?;

@@ -207,7 +207,10 @@ impl FileError {
             Self::RecordTooLong { .. } => "look for a quote or line end that is missing, or raise `max_record_bytes`".into(),
             Self::ColumnMissing { column, found, .. } => {
                 let close = tidegate_core::schema::closest(column, found.iter().map(String::as_str));
-                format!("did you mean `{}`?", close?)
+                match close {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => "add it to the file, or take it out of the columns that are read".into(),
+                }
             }
             Self::ColumnTwice { .. } => "rename one of the two in the file".into(),
             Self::UnclosedQuote { .. } => {
@@ -228,7 +231,9 @@ impl FileError {
             Self::BadManifest { .. } => "remove the damaged file: the manifest before it is then used".into(),
             Self::LayoutMixed { .. } => "remove the older of the two by hand, then run again".into(),
             Self::NotLoaded { .. } => "materialize that asset first".into(),
-            Self::BadParquet { .. } | Self::Io { .. } | Self::BadArtifactName { .. } | Self::Internal(_) => return None,
+            Self::BadParquet { .. } => "write the file again: it is cut off, damaged, or no Parquet".into(),
+            Self::Io { .. } => "check the disk or network drive that it lies on, and try again".into(),
+            Self::BadArtifactName { .. } | Self::Internal(_) => return None,
         })
     }
 }

@@ -55,6 +55,8 @@ async fn values_that_do_not_fit_their_type() {
         ("decimal(5,2)", "1234.5"),
         ("decimal(5,2)", "1e99999"),
         ("date32", "2013-02-30"),
+        ("date32", "2013-02-03T10:00:00"),
+        ("date32", "2013-02-03 00:00:01Z"),
         ("timestamp(ms, UTC)", "2013-01-01T25:00:00Z"),
         ("timestamp(ms, America/New_York)", "2013-03-10T02:30:00"),
         ("timestamp(ns)", "3000-01-01T00:00:00"),

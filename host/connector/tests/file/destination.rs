@@ -331,7 +331,7 @@ async fn nothing_can_be_seen_before_the_commit() {
     let attempt = Attempt::new(&project, Load::Replace, 1, "a");
     let mut destination = attempt.open(numbers_batch([]).schema()).await.unwrap();
     destination.write(numbers_batch(0..5)).await.unwrap();
-    assert_eq!(destination.stage().await.unwrap().len(), 1);
+    assert_eq!(destination.stage().await.unwrap().unwrap().len(), 1);
     destination.write(numbers_batch(5..8)).await.unwrap();
     let parquet = |name: &String| [".parquet", ".json"].iter().any(|ending| name.ends_with(ending));
     assert!(!files(&project.root()).iter().any(parquet));
@@ -351,9 +351,9 @@ async fn what_was_staged_is_taken_over_by_the_next_attempt() {
         .await
         .unwrap();
     first.write(numbers_batch(0..5)).await.unwrap();
-    first.stage().await.unwrap();
+    first.stage().await.unwrap().unwrap();
     first.write(numbers_batch(5..8)).await.unwrap();
-    let staged = first.stage().await.unwrap();
+    let staged = first.stage().await.unwrap().unwrap();
     first.write(numbers_batch(100..200)).await.unwrap();
     // The attempt dies here; its last part stays behind, half written.
     drop(first);
@@ -362,7 +362,7 @@ async fn what_was_staged_is_taken_over_by_the_next_attempt() {
     second.staged.clone_from(&staged);
     let mut destination = second.open(numbers_batch([]).schema()).await.unwrap();
     destination.write(numbers_batch(8..10)).await.unwrap();
-    let parts = destination.stage().await.unwrap();
+    let parts = destination.stage().await.unwrap().unwrap();
     assert_eq!(parts[..2], staged);
     assert_eq!(parts.len(), 3);
     let receipt = destination.commit(commit()).await.unwrap();
@@ -397,7 +397,7 @@ async fn staged_parts_that_are_gone_are_noticed() {
         .await
         .unwrap();
     first.write(numbers_batch(0..5)).await.unwrap();
-    let staged = first.stage().await.unwrap();
+    let staged = first.stage().await.unwrap().unwrap();
     drop(first);
     // Another run loads the partition, and clears away what dead attempts left.
     Attempt::new(&project, Load::Replace, 2, "b")
@@ -422,7 +422,7 @@ async fn an_attempt_that_was_overtaken_is_refused() {
         .await
         .unwrap();
     zombie.write(numbers_batch(0..5)).await.unwrap();
-    zombie.stage().await.unwrap();
+    zombie.stage().await.unwrap().unwrap();
     zombie.write(numbers_batch(5..7)).await.unwrap();
     Attempt::new(&project, Load::Append, 2, "b")
         .load(50..53)
@@ -468,7 +468,7 @@ async fn abort_removes_what_nobody_staged() {
         .await
         .unwrap();
     destination.write(numbers_batch(0..5)).await.unwrap();
-    let staged = destination.stage().await.unwrap();
+    let staged = destination.stage().await.unwrap().unwrap();
     destination.write(numbers_batch(5..9)).await.unwrap();
     assert_eq!(
         files(&project.path("orders")),

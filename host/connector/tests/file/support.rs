@@ -17,7 +17,7 @@ use tidegate_core::plan::{
 };
 use tidegate_core::port::{
     Commit, Connector, Cursor, Destination, LoadReceipt, OpenDestination, OpenSource, Part, Source,
-    SourceBatch,
+    SourceBatch, Unheard,
 };
 use tidegate_core::schema::{Column, Document, Load, Node};
 use tidegate_core::{Error, Place};
@@ -139,6 +139,8 @@ pub(crate) async fn open(
         partition,
         cursor,
         batch_rows,
+        log: Arc::new(Unheard),
+        secrets: &[],
     };
     FileConnector.open_source(open).await
 }
@@ -250,6 +252,9 @@ impl<'a> Attempt<'a> {
             token: &LoadToken(self.token.to_owned()),
             schema,
             staged: &self.staged,
+            batch_rows: 8_192,
+            log: Arc::new(Unheard),
+            secrets: &[],
         };
         FileConnector.open_destination(open).await
     }

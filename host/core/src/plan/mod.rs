@@ -9,6 +9,6 @@ pub use graph::{Graph, GraphError};
 pub use ids::{AssetName, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
 pub use partition::{Cadence, Partition, PartitionError, Partitioning};
 pub use task::{
-    CheckpointPolicy, DestinationSpec, GrantSpec, LoadToken, OnReject, PartitionTask, SliceRule, SourceSpec,
-    StepSpec, TaskReceipt,
+    CheckSpec, CheckpointPolicy, DestinationSpec, GrantSpec, LoadToken, OnReject, PartitionTask, SliceRule,
+    SourceSpec, StepSpec, TaskReceipt,
 };

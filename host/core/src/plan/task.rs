@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AssetName, Digest, Epoch, Partition, PartitionKey, RunId};
-use crate::port::{Checkpoint, LoadReceipt, QuarantineEntry};
-use crate::schema::{Column, Contract, Load};
+use crate::port::{Checkpoint, LoadReceipt, QuarantineEntry, Verdict};
+use crate::schema::{Column, Contract, HttpGrant, Load};
 
 /// One attempt at one asset partition. Serialisable: an engine may carry it to another process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct PartitionTask {
     pub columns: Vec<Column>,
     /// What happens to columns that the contract does not name.
     pub contract: Contract,
+    /// What looks at the rows that are loaded, before they are shown.
+    pub checks: Vec<CheckSpec>,
     /// Rows a batch at most.
     pub batch_rows: usize,
     /// When to checkpoint.
@@ -52,7 +54,7 @@ impl PartitionTask {
             .unwrap_or_default()
     }
 
-    /// The digest of what the task does to rows: source, steps with their plugins' digests and config, columns, contract.
+    /// The digest of what the task does to rows: source, steps with their plugins' digests and config, columns, contract, checks.
     /// An attempt may go on from the checkpoint of another only where both have the same.
     pub fn fingerprint(&self) -> Digest {
         let what = serde_json::json!([
@@ -64,6 +66,7 @@ impl PartitionTask {
             self.partition,
             self.limit_rows,
             self.destination,
+            self.checks,
         ]);
         Digest::of(what.to_string().as_bytes())
     }
@@ -119,6 +122,25 @@ pub struct StepSpec {
     pub drops: Vec<String>,
     /// What happens to rows that it refuses.
     pub on_reject: OnReject,
+    /// How many instances work side by side, at least 1; several only of a transform without state.
+    pub instances: u32,
+}
+
+/// One check of a task: which plugin, and what it is granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckSpec {
+    /// Where it stands among the asset's checks, from 0.
+    pub index: usize,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub version: String,
+    /// The component's digest.
+    pub digest: Digest,
+    /// The plugin's config, as JSON.
+    pub config: serde_json::Value,
+    /// What it may see and use; it writes nothing.
+    pub grant: GrantSpec,
 }
 
 /// What the schema opens to one step.
@@ -134,6 +156,8 @@ pub struct GrantSpec {
     pub time_per_batch_ms: u64,
     /// What one call may return.
     pub output_bytes: u64,
+    /// The HTTP requests that it may make; their secrets are references until it is bound.
+    pub http: Vec<HttpGrant>,
 }
 
 /// What happens to rows that a transform refuses.
@@ -198,4 +222,6 @@ pub struct TaskReceipt {
     pub columns: Vec<Column>,
     /// The quarantine's files, over all attempts of the run.
     pub quarantined: Vec<QuarantineEntry>,
+    /// What the checks say, in order.
+    pub verdicts: Vec<Verdict>,
 }

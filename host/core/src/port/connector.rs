@@ -1,5 +1,7 @@
 //! Built-in sources and destinations.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
@@ -8,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Rejects;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
+use crate::port::LogSink;
 use crate::schema::{Column, Load, Node};
 
-/// Where a source stopped: made and read by the source alone.
+/// Where a source stopped: made and read by the source alone. Null where nobody can go on from there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(pub serde_json::Value);
@@ -34,6 +37,10 @@ pub trait Connector: Send + Sync {
         columns: &[Column],
         load: Load,
     ) -> Result<serde_json::Value, Vec<Error>>;
+    /// Whether a resource, checked, can be what it is used as: `source` or `destination`.
+    fn check_use(&self, _resource: &serde_json::Value, _role: &'static str) -> Result<()> {
+        Ok(())
+    }
     /// The JSON Schemas of resource, source and destination config, in this order.
     fn json_schemas(&self) -> [schemars::Schema; 3];
     /// The source that reads what an asset of this destination holds. Opened with a partition, it reads that one.
@@ -61,6 +68,10 @@ pub struct OpenSource<'a> {
     pub cursor: Option<&'a Cursor>,
     /// Rows a batch at most.
     pub batch_rows: usize,
+    /// Where lines of the run's log go.
+    pub log: Arc<dyn LogSink>,
+    /// Values in the spec that must not be shown.
+    pub secrets: &'a [String],
 }
 
 /// What a destination is opened with.
@@ -79,6 +90,12 @@ pub struct OpenDestination<'a> {
     pub schema: SchemaRef,
     /// What an earlier attempt of the same load staged, in order; it counts as written.
     pub staged: &'a [Part],
+    /// Rows a batch at most, for a destination that cuts its own.
+    pub batch_rows: usize,
+    /// Where lines of the run's log go.
+    pub log: Arc<dyn LogSink>,
+    /// Values in the spec that must not be shown.
+    pub secrets: &'a [String],
 }
 
 /// Reads batches in an order that is the same each time.
@@ -104,7 +121,7 @@ pub struct SourceBatch {
 /// Something written that will stay: a file, a staged block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// Its name, for the destination that made it.
+    /// Its name, or what else the destination that made it knows it by.
     pub name: String,
     /// Rows in it.
     pub rows: u64,
@@ -141,8 +158,9 @@ pub struct LoadReceipt {
 pub trait Destination: Send {
     /// Takes a batch. What is not staged yet is lost with the attempt.
     async fn write(&mut self, batch: RecordBatch) -> Result<()>;
-    /// Makes all that was written durable and answers every part so far, those of earlier attempts first.
-    async fn stage(&mut self) -> Result<Vec<Part>>;
+    /// Makes all that was written durable and answers every part so far, those of earlier attempts first. None where the
+    /// other side cannot hold back what was written: then there is no checkpoint, and a later attempt writes all anew.
+    async fn stage(&mut self) -> Result<Option<Vec<Part>>>;
     /// Stages the rest and shows the load, unless a newer attempt has taken over. Repeating it changes nothing.
     async fn commit(self: Box<Self>, commit: Commit) -> Result<LoadReceipt>;
     /// Forgets what this attempt wrote and nobody staged.

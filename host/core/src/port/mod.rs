@@ -3,20 +3,24 @@
 //! Order of calls, for one attempt: `Connector::open_source` and `open_destination`, then `Source::next` until it
 //! answers none, with `Transform::process` and `Destination::write` behind it. At a checkpoint, all that was read is
 //! pushed through, then `Destination::stage`, `Transform::snapshot` and `StateStore::put_checkpoint` follow in that
-//! order. At the end `Transform::finish`, `Destination::commit` and `StateStore::finish_materialized`.
+//! order. Where a destination cannot stage, there is no checkpoint. At the end `Transform::finish`, `Check::verdict`, `Destination::commit` and `StateStore::finish_materialized`.
 
 mod artifact;
+mod check;
 mod connector;
 mod engine;
+mod log;
 mod state;
 mod transform;
 
 pub use artifact::ArtifactStore;
+pub use check::{Check, Severity, Verdict};
 pub use connector::{
     Commit, Connector, Cursor, Destination, LoadReceipt, OpenDestination, OpenSource, Part, Source,
     SourceBatch,
 };
 pub use engine::{EncodedTask, Engine};
+pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Event, EventKind, Materialization, NewRun, PartitionState,
     QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,

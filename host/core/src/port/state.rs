@@ -272,6 +272,9 @@ pub struct Checkpoint {
     pub batches: u64,
     /// Quarantine files written so far.
     pub quarantined: Vec<QuarantineEntry>,
+    /// Each check's state, base64, in order; none for those without.
+    #[serde(default)]
+    pub checks: Vec<Option<String>>,
 }
 
 /// The recorded fact that an attempt loaded an asset partition.
@@ -334,6 +337,8 @@ pub enum EventKind {
     AttemptFailed,
     /// Rows were refused.
     Quarantined,
+    /// A check gave its verdict.
+    Checked,
 }
 
 impl EventKind {
@@ -346,6 +351,7 @@ impl EventKind {
             Self::Materialized => "materialized",
             Self::AttemptFailed => "attempt_failed",
             Self::Quarantined => "quarantined",
+            Self::Checked => "checked",
         }
     }
 
@@ -358,6 +364,7 @@ impl EventKind {
             Self::Materialized,
             Self::AttemptFailed,
             Self::Quarantined,
+            Self::Checked,
         ]
         .into_iter()
         .find(|kind| kind.text() == text)
@@ -416,6 +423,13 @@ pub trait StateStore: Send + Sync {
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRecord>>;
     /// A run's asset partitions in the order of work, with their attempts.
     async fn run_partitions(&self, run: RunId) -> Result<Vec<RunPartition>>;
+    /// The attempts that a run made at one asset partition, oldest first; none where it is not in the run.
+    async fn attempts(
+        &self,
+        run: RunId,
+        asset: &AssetName,
+        partition: &PartitionKey,
+    ) -> Result<Vec<AttemptRecord>>;
     /// Moves a partition that has no attempt under way: to skipped, or back to pending.
     async fn set_partition_state(
         &self,

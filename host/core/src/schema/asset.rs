@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
 use super::project::CheckpointDecl;
 use super::transform::TransformDecl;
@@ -44,6 +45,9 @@ pub struct Asset {
     /// How the asset is sliced by time.
     #[serde(default)]
     pub partitions: Option<Partitions>,
+    /// What looks at the rows that are loaded, before they are shown.
+    #[serde(default)]
+    pub checks: Vec<CheckDecl>,
     /// How often an attempt makes its work durable.
     #[serde(default)]
     pub checkpoint: Option<CheckpointDecl>,

@@ -4,12 +4,15 @@
 //! Rust type and finds everything that is wrong with it, not only the first thing. [`Project`] is the folder, loaded.
 
 mod asset;
+mod check;
 mod column;
 mod decode;
 mod document;
 mod duration;
+mod http;
 mod load;
 mod node;
+mod plain_url;
 mod project;
 mod reference;
 mod reference_place;
@@ -20,15 +23,18 @@ mod transform;
 mod validate;
 
 pub use asset::{Asset, DestinationDecl, Partitions, SourceDecl, Window};
+pub use check::CheckDecl;
 pub use column::{Column, Contract, Load};
 pub use decode::{decode, decode_without};
 pub use document::{Document, MAX_DOCUMENT_BYTES};
 pub use duration::{ByteSize, Millis};
+pub use http::{Basic, HttpGrant, HttpLimits};
 pub use load::{LoadedProject, Placed, load_project};
 pub use node::{Node, NodeKind, Span};
+pub use plain_url::{lies_below, plain_url};
 pub use project::{CheckpointDecl, ProjectDecl};
-pub use reference::{Lookup, ReferenceError, ReferenceKind, fill, has_reference};
+pub use reference::{Lookup, ReferenceError, ReferenceKind, fill, fill_grants, has_reference};
 pub use resource::Resource;
 pub use suggest::closest;
 pub use transform::{Limits, Reads, TransformDecl};
-pub use validate::validate;
+pub use validate::{GrantFault, grant_faults, validate};

@@ -25,6 +25,13 @@ pub struct ProjectDecl {
     /// The folders that hold plugins, as `NAME.wasm` or `NAME-VERSION.wasm`.
     #[serde(default = "default_plugins")]
     pub plugins: Vec<String>,
+    /// Registries of plugins, each a folder that `tidegate plugin publish` writes to. What comes from one is pinned in
+    /// `tidegate.lock`.
+    #[serde(default)]
+    pub registries: Vec<String>,
+    /// minisign public keys. With any, a plugin of a registry must be signed with one of them.
+    #[serde(default)]
+    pub trusted_keys: Vec<String>,
     /// Rows a batch at most, 1 to 1,048,576.
     #[serde(default = "default_batch_rows")]
     pub batch_rows: usize,

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::http::HttpGrant;
+
 /// What a reference points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceKind {
@@ -38,6 +40,32 @@ pub fn fill(
 ) -> Result<(Value, Vec<String>), ReferenceError> {
     let mut used = Vec::new();
     let filled = fill_value(value, kind, lookup, &mut used)?;
+    Ok((filled, used))
+}
+
+/// Grants of HTTP with the references of one kind filled in, as [`fill`] does for a config. References stand in headers,
+/// query parameters and basic authentication, nowhere else.
+pub fn fill_grants(
+    grants: &[HttpGrant],
+    kind: ReferenceKind,
+    lookup: Lookup<'_>,
+) -> Result<(Vec<HttpGrant>, Vec<String>), ReferenceError> {
+    let mut used = Vec::new();
+    let mut filled = grants.to_vec();
+    for grant in &mut filled {
+        let basic = grant
+            .basic
+            .iter_mut()
+            .flat_map(|basic| [&mut basic.user, &mut basic.password]);
+        for text in grant
+            .headers
+            .values_mut()
+            .chain(grant.query.values_mut())
+            .chain(basic)
+        {
+            *text = fill_text(text, kind, lookup, &mut used)?;
+        }
+    }
     Ok((filled, used))
 }
 

@@ -1,5 +1,5 @@
-//! Where references may stand: in the config of a resource or plugin, and nowhere else, so that what is shown of a
-//! document never holds a secret.
+//! Where references may stand: in the config of a resource or plugin and in what the host puts into HTTP requests, and
+//! nowhere else, so that what is shown of a document never holds a secret.
 
 use super::document::Document;
 use super::load::LoadedProject;
@@ -18,7 +18,18 @@ pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
     for asset in loaded.assets.values() {
         let config = |pointer: &str| {
             let parts: Vec<&str> = pointer.split('/').collect();
-            matches!(parts.as_slice(), ["", "transforms", _, "config"])
+            matches!(
+                parts.as_slice(),
+                ["", "transforms" | "checks", _, "config"]
+                    | [
+                        "",
+                        "transforms" | "checks",
+                        _,
+                        "http",
+                        _,
+                        "headers" | "query" | "basic"
+                    ]
+            )
         };
         walk(&asset.document, &asset.document.root, "", &config, errors);
     }
@@ -43,7 +54,7 @@ fn walk(
         NodeKind::String(text) if has_reference(text) => errors.push(
             document
                 .error("schema.reference", pointer, "a reference may not stand here")
-                .hint("references are filled in in the `config` of a resource or a plugin only"),
+                .hint("references are filled in in the `config` of a resource or a plugin, and in `headers`, `query` and `basic` of `http`, only"),
         ),
         NodeKind::List(items) => {
             for (index, item) in items.iter().enumerate() {

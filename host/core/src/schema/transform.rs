@@ -7,6 +7,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::duration::{ByteSize, Millis};
+use super::http::HttpGrant;
 use crate::plan::OnReject;
 
 /// A step between source and destination: a plugin and what it is granted.
@@ -27,12 +28,23 @@ pub struct TransformDecl {
     /// The plugin's config, checked by the plugin.
     #[serde(default)]
     pub config: serde_json::Value,
+    /// The HTTP requests that it may make.
+    #[serde(default)]
+    pub http: Vec<HttpGrant>,
     /// What it may use.
     #[serde(default)]
     pub limits: Limits,
     /// What happens to rows that it refuses.
     #[serde(default)]
     pub on_reject: OnReject,
+    /// How many instances work side by side, 1 to 16; several only of a transform that keeps no state. Rows stay in
+    /// order.
+    #[serde(default = "one")]
+    pub instances: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What one instance of a plugin may use.

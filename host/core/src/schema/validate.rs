@@ -1,6 +1,10 @@
 //! What can be said of the documents together, without connectors or plugins.
 
+mod http;
+
 use std::collections::BTreeSet;
+
+pub use http::{GrantFault, grant_faults};
 
 use super::asset::{Asset, Partitions};
 use super::load::{LoadedProject, Placed};
@@ -10,6 +14,9 @@ use super::transform::Reads;
 use crate::error::Error;
 use crate::plan::{AssetName, Graph};
 
+/// More instances of a step than a machine has cores for only take memory.
+const MAX_INSTANCES: u32 = 16;
+
 /// Everything wrong between the documents, in the order of the files.
 pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
     let mut errors = Vec::new();
@@ -18,6 +25,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
     for asset in loaded.assets.values() {
         resources(asset, loaded, &mut errors);
         columns(asset, &mut errors);
+        instances(asset, &mut errors);
         grants(asset, &mut errors);
         partitions(asset, loaded, &mut errors);
     }
@@ -170,36 +178,82 @@ fn columns(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
     }
 }
 
-fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
+fn instances(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
     for (index, step) in asset.value.transforms.iter().enumerate() {
-        let reads: &[String] = match &step.reads {
-            Reads::All => &[],
+        if !(1..=MAX_INSTANCES).contains(&step.instances) {
+            errors.push(asset.document.error(
+                "schema.invalid_value",
+                &format!("/transforms/{index}/instances"),
+                format!("`{}` instances; 1 to {MAX_INSTANCES} are allowed", step.instances),
+            ));
+        }
+    }
+}
+
+fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
+    let nothing = &Vec::new();
+    let steps = asset.value.transforms.iter().enumerate().map(|(index, step)| {
+        let pointer = format!("/transforms/{index}");
+        (
+            pointer,
+            &step.reads,
+            &step.writes,
+            &step.drops,
+            &step.limits,
+            &step.http,
+        )
+    });
+    let checks = asset.value.checks.iter().enumerate().map(|(index, check)| {
+        let pointer = format!("/checks/{index}");
+        (
+            pointer,
+            &check.reads,
+            nothing,
+            nothing,
+            &check.limits,
+            &check.http,
+        )
+    });
+    for (pointer, reads, writes, drops, limits, http) in steps.chain(checks) {
+        let reads = match reads {
+            Reads::All => nothing,
             Reads::Columns(names) => names,
         };
-        for (key, names) in [("reads", reads), ("writes", &step.writes), ("drops", &step.drops)] {
+        for (key, names) in [("reads", reads), ("writes", writes), ("drops", drops)] {
             let mut seen = BTreeSet::new();
             for (place, name) in names.iter().enumerate() {
                 if !seen.insert(name) {
                     errors.push(asset.document.error(
                         "schema.duplicate_column",
-                        &format!("/transforms/{index}/{key}/{place}"),
+                        &format!("{pointer}/{key}/{place}"),
                         format!("the column `{name}` is named twice"),
                     ));
                 }
             }
         }
         for (key, value) in [
-            ("memory", step.limits.memory.0),
-            ("output", step.limits.output.0),
-            ("time_per_batch", step.limits.time_per_batch.0),
+            ("memory", limits.memory.0),
+            ("output", limits.output.0),
+            ("time_per_batch", limits.time_per_batch.0),
         ] {
             if value == 0 {
                 errors.push(asset.document.error(
                     "schema.invalid_value",
-                    &format!("/transforms/{index}/limits/{key}"),
+                    &format!("{pointer}/limits/{key}"),
                     "a limit of nothing lets nothing run",
                 ));
             }
+        }
+        for (place, fault) in http.iter().enumerate().flat_map(|(place, grant)| {
+            let faults = grant_faults(grant).into_iter();
+            faults.map(move |fault| (place, fault))
+        }) {
+            let pointer = format!("{pointer}/http/{place}{}", fault.pointer);
+            let mut error = asset
+                .document
+                .error("schema.invalid_value", &pointer, fault.message);
+            error.hint = fault.hint;
+            errors.push(error);
         }
     }
 }

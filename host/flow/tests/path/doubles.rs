@@ -19,8 +19,8 @@ use tidegate_core::plan::{
     SourceSpec, StepSpec, TaskReceipt,
 };
 use tidegate_core::port::{
-    ArtifactStore, Checkpoint, Commit, Cursor, Destination, LoadReceipt, Part, Source, SourceBatch,
-    TaskCounts, Transform,
+    ArtifactStore, Check, Checkpoint, Commit, Cursor, Destination, LoadReceipt, Part, Severity, Source,
+    SourceBatch, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::{Column, Contract, Load};
 use tidegate_core::{Error, Kind, Result};
@@ -95,6 +95,7 @@ impl Source for Numbers {
 }
 
 /// Keeps the first row of each key, refuses every thirteenth, and remembers.
+#[derive(Default)]
 pub(crate) struct Firsts(BTreeSet<i64>);
 
 #[async_trait]
@@ -146,6 +147,48 @@ impl Transform for Firsts {
     }
 }
 
+/// Adds up `n` of what is loaded, and is never content.
+struct Sum {
+    severity: Severity,
+    sum: i64,
+}
+
+#[async_trait]
+impl Check for Sum {
+    fn name(&self) -> &'static str {
+        "sum@1.0.0"
+    }
+
+    async fn observe(&mut self, batch: &RecordBatch, _: u64) -> Result<()> {
+        self.sum += batch
+            .column(0)
+            .as_primitive::<Int64Type>()
+            .values()
+            .iter()
+            .sum::<i64>();
+        Ok(())
+    }
+
+    async fn snapshot(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(Some(self.sum.to_le_bytes().to_vec()))
+    }
+
+    async fn restore(&mut self, state: &[u8]) -> Result<()> {
+        self.sum = i64::from_le_bytes(state.try_into().unwrap());
+        Ok(())
+    }
+
+    async fn verdict(&mut self) -> Result<Verdict> {
+        Ok(Verdict {
+            check: self.name().into(),
+            passed: false,
+            severity: self.severity,
+            message: "never content".into(),
+            measures: vec![("sum".into(), self.sum as f64)],
+        })
+    }
+}
+
 /// Which call of the destination fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fails {
@@ -153,6 +196,8 @@ pub(crate) enum Fails {
     Write,
     Stage,
     Commit,
+    /// It stages, and says that it cannot.
+    CannotStage,
 }
 
 /// What lies at the destination.
@@ -184,7 +229,7 @@ impl Destination for Memory {
         Ok(())
     }
 
-    async fn stage(&mut self) -> Result<Vec<Part>> {
+    async fn stage(&mut self) -> Result<Option<Vec<Part>>> {
         if self.fails == Fails::Stage {
             return Err(broken("staging"));
         }
@@ -201,7 +246,7 @@ impl Destination for Memory {
             .staged
             .insert(part.name.clone(), batches);
         self.parts.push(part);
-        Ok(self.parts.clone())
+        Ok((self.fails != Fails::CannotStage).then(|| self.parts.clone()))
     }
 
     async fn commit(self: Box<Self>, _: Commit) -> Result<LoadReceipt> {
@@ -269,6 +314,7 @@ impl ArtifactStore for Artifacts {
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) checkpoints: Mutex<Vec<Checkpoint>>,
+    verdicts: Mutex<Vec<Verdict>>,
     refuses_from: Option<usize>,
     refuses_commit: bool,
 }
@@ -292,6 +338,11 @@ impl Progress for Watch {
         }
     }
 
+    async fn verdict(&self, verdict: &Verdict) -> Result<()> {
+        self.verdicts.lock().unwrap().push(verdict.clone());
+        Ok(())
+    }
+
     fn counts(&self, _: &TaskCounts) {}
 }
 
@@ -303,11 +354,16 @@ pub(crate) struct Attempt {
     pub(crate) fails: Fails,
     pub(crate) refuses_from: Option<usize>,
     pub(crate) refuses_commit: bool,
+    /// Checks, each of which fails with this severity.
+    pub(crate) checked: Vec<Severity>,
+    /// What the checks said.
+    pub(crate) verdicts: Mutex<Vec<Verdict>>,
     pub(crate) reads: Arc<AtomicUsize>,
     pub(crate) gate: Arc<Semaphore>,
     pub(crate) place: Arc<Mutex<Place>>,
     pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) cancel: CancellationToken,
+    pub(crate) instances: Box<dyn Fn() -> Vec<Box<dyn Transform>> + Send + Sync>,
 }
 
 impl Attempt {
@@ -320,11 +376,14 @@ impl Attempt {
             fails: Fails::Never,
             refuses_from: None,
             refuses_commit: false,
+            checked: Vec::new(),
+            verdicts: Mutex::default(),
             reads: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             place: Arc::default(),
             artifacts: Arc::default(),
             cancel: CancellationToken::new(),
+            instances: Box::new(|| vec![Box::new(Firsts::default())]),
         }
     }
 
@@ -343,7 +402,17 @@ impl Attempt {
                 breaks_at: self.source_breaks_at,
                 reads: self.reads.clone(),
             }),
-            transforms: vec![Box::new(Firsts(BTreeSet::new()))],
+            transforms: vec![(self.instances)()],
+            checks: self
+                .checked
+                .iter()
+                .map(|severity| {
+                    Box::new(Sum {
+                        severity: *severity,
+                        sum: 0,
+                    }) as Box<dyn Check>
+                })
+                .collect(),
             destination: (!self.task.dry_run).then(|| {
                 Box::new(Memory {
                     place: self.place.clone(),
@@ -368,6 +437,10 @@ impl Attempt {
         };
         let done = run(parts).await;
         let checkpoints = watch.checkpoints.lock().unwrap().clone();
+        self.verdicts
+            .lock()
+            .unwrap()
+            .clone_from(&watch.verdicts.lock().unwrap());
         (done, checkpoints)
     }
 
@@ -427,9 +500,11 @@ fn task() -> PartitionTask {
                 memory_bytes: 0,
                 time_per_batch_ms: 0,
                 output_bytes: 0,
+                http: Vec::new(),
             },
             drops: Vec::new(),
             on_reject: OnReject::Quarantine,
+            instances: 1,
         }],
         destination: DestinationSpec {
             connector: "memory".into(),
@@ -439,6 +514,7 @@ fn task() -> PartitionTask {
         },
         columns: columns(true),
         contract: Contract::Strict,
+        checks: Vec::new(),
         batch_rows: BATCH_ROWS as usize,
         checkpoint: CheckpointPolicy { every_rows: 20 },
         limit_rows: None,

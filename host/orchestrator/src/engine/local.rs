@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use tidegate_core::plan::{PartitionTask, TaskReceipt};
 use tidegate_core::port::{
-    ArtifactStore, AttemptKey, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
-    OpenSource, StateStore, TaskCounts, Transform,
+    ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
+    OpenSource, Severity, StateStore, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::{Column, ReferenceKind, fill};
 use tidegate_core::{Error, Kind, Result};
@@ -99,12 +99,18 @@ impl LocalEngine {
         cancel: CancellationToken,
     ) -> Result<TaskReceipt> {
         let mut stream = Column::schema(&task.source.columns);
-        let mut transforms: Vec<Box<dyn Transform>> = Vec::new();
+        let mut transforms: Vec<Vec<Box<dyn Transform>>> = Vec::new();
         for step in &task.steps {
-            let sink: Arc<dyn LogSink> = log.clone();
-            let bound = self.project.bind_step(step, &stream, sink).await?;
-            stream = bound.output_schema();
-            transforms.push(Box::new(bound));
+            let mut instances: Vec<Box<dyn Transform>> = Vec::new();
+            let mut output = stream.clone();
+            for _ in 0..step.instances {
+                let sink: Arc<dyn LogSink> = log.clone();
+                let bound = self.project.bind_step(step, &stream, sink).await?;
+                output = bound.output_schema();
+                instances.push(Box::new(bound));
+            }
+            stream = output;
+            transforms.push(instances);
         }
         let conform = Conform::new(&stream, &task.columns, task.contract).map_err(|errors| {
             errors
@@ -112,8 +118,15 @@ impl LocalEngine {
                 .next()
                 .map_or_else(unreachable_contract, Error::from)
         })?;
+        let mut checks: Vec<Box<dyn Check>> = Vec::new();
+        for check in &task.checks {
+            let sink: Arc<dyn LogSink> = log.clone();
+            let bound = self.project.bind_check(check, &conform.schema(), sink).await?;
+            checks.push(Box::new(bound));
+        }
         let mut source_spec = task.source.clone();
-        source_spec.resource = self.with_secrets(&source_spec.resource)?;
+        let secrets;
+        (source_spec.resource, secrets) = self.with_secrets(&source_spec.resource)?;
         let source = self
             .project
             .connector(&source_spec.connector)?
@@ -122,13 +135,16 @@ impl LocalEngine {
                 partition: task.partition.as_ref(),
                 cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
                 batch_rows: task.batch_rows,
+                log: log.clone(),
+                secrets: &secrets,
             })
             .await?;
         let destination = if task.dry_run {
             None
         } else {
             let mut spec = task.destination.clone();
-            spec.resource = self.with_secrets(&spec.resource)?;
+            let secrets;
+            (spec.resource, secrets) = self.with_secrets(&spec.resource)?;
             let open = OpenDestination {
                 spec: &spec,
                 asset: &task.asset,
@@ -137,6 +153,9 @@ impl LocalEngine {
                 token: &task.token(),
                 schema: conform.schema(),
                 staged: task.resume.as_ref().map_or(&[], |checkpoint| &checkpoint.parts),
+                batch_rows: task.batch_rows,
+                log: log.clone(),
+                secrets: &secrets,
             };
             Some(
                 self.project
@@ -150,10 +169,12 @@ impl LocalEngine {
             state: self.state.clone(),
             observer: self.observer.clone(),
             log,
+            dry_run: task.dry_run,
         });
         tidegate_flow::run(Parts {
             source,
             transforms,
+            checks,
             destination,
             conform,
             artifacts: self.artifacts.clone(),
@@ -165,12 +186,12 @@ impl LocalEngine {
         .await
     }
 
-    fn with_secrets(&self, config: &serde_json::Value) -> Result<serde_json::Value> {
-        let (filled, _) = fill(config, ReferenceKind::Secret, &*self.project.lookup).map_err(|error| {
+    /// A resource's config with secrets filled in, and their values.
+    fn with_secrets(&self, config: &serde_json::Value) -> Result<(serde_json::Value, Vec<String>)> {
+        fill(config, ReferenceKind::Secret, &*self.project.lookup).map_err(|error| {
             Error::new(Kind::Schema, "schema.reference", error.to_string())
                 .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
-        })?;
-        Ok(filled)
+        })
     }
 }
 
@@ -216,6 +237,7 @@ struct AttemptProgress {
     state: Arc<dyn StateStore>,
     observer: Arc<dyn RunObserver>,
     log: Arc<AttemptLog>,
+    dry_run: bool,
 }
 
 fn fenced(key: &AttemptKey) -> Error {
@@ -252,6 +274,30 @@ impl Progress for AttemptProgress {
             format!("checkpoint after {} rows", checkpoint.counts.source.rows_in),
         );
         self.log.flush().await
+    }
+
+    async fn verdict(&self, verdict: &Verdict) -> Result<()> {
+        let (level, word) = match (verdict.passed, verdict.severity) {
+            (true, _) => (LogLevel::Info, "passed"),
+            (false, Severity::Warn) => (LogLevel::Warn, "warns"),
+            (false, Severity::Error) => (LogLevel::Error, "failed"),
+        };
+        self.log
+            .say(level, format!("check {} {word}: {verdict}", verdict.check));
+        // A dry run has no record that an event could belong to.
+        if self.dry_run {
+            return Ok(());
+        }
+        let event = Event {
+            run: self.key.run,
+            asset: Some(self.key.asset.clone()),
+            partition: Some(self.key.partition.clone()),
+            attempt: Some(self.key.attempt),
+            kind: EventKind::Checked,
+            data: serde_json::json!(verdict),
+            at: Utc::now(),
+        };
+        self.state.append_events(&[event]).await
     }
 
     async fn confirm(&self) -> Result<()> {

@@ -105,6 +105,9 @@ impl Project {
     pub(crate) fn destination(&self, asset: &Placed<Asset>) -> Result<DestinationSpec, Vec<Error>> {
         let decl = &asset.value.destination;
         let (connector, resource) = self.resource_config(&decl.resource)?;
+        connector
+            .check_use(&resource, "destination")
+            .map_err(|error| vec![placed(asset, "/destination/resource", error)])?;
         let node = config_node(asset, "/destination", DestinationDecl::KEYS);
         let config = connector
             .check_destination(&node, &asset.value.columns, decl.load)
@@ -127,7 +130,10 @@ impl Project {
             return Err(Vec::new());
         };
         let columns = source_columns(&asset.value);
-        let (connector, resource) = self.resource_config(resource)?;
+        let (connector, resource_config) = self.resource_config(resource)?;
+        connector
+            .check_use(&resource_config, "source")
+            .map_err(|error| vec![placed(asset, "/source/resource", error)])?;
         let node = config_node(asset, "/source", SourceDecl::KEYS);
         let config = connector
             .check_source(&node, &columns)
@@ -144,7 +150,7 @@ impl Project {
         Ok((
             SourceSpec {
                 connector: connector.kind().into(),
-                resource,
+                resource: resource_config,
                 config,
                 columns,
             },
@@ -199,7 +205,7 @@ impl Project {
             .map_err(|error| vec![error])?;
         let spec = connector
             .asset_source(upstream, &destination, &columns)
-            .map_err(|error| vec![error])?;
+            .map_err(|error| vec![placed(asset, "/source/asset", error)])?;
         // Slices of the same cut are read one by one; else all rows come, and those of other slices are left out.
         let slice = match (&asset.value.partitions, &above.value.partitions) {
             (Some(_), None) => SliceRule::Filter,

@@ -1,6 +1,8 @@
 //! A schema folder with its connectors and plugins.
 
+mod checks;
 mod connect;
+mod packages;
 mod prepare;
 mod source_columns;
 
@@ -8,11 +10,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_core::plan::{AssetName, Graph};
+use tidegate_core::plan::{AssetName, Graph, PartitionKey};
 use tidegate_core::port::Connector;
 use tidegate_core::schema::{LoadedProject, Placed, ReferenceKind, Resource, load_project};
 use tidegate_core::{Error, Errors};
-use tidegate_plugin::{Catalog, Runtime};
+use tidegate_plugin::package::{Locking, Packages};
+use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 pub use prepare::{AssetPlan, PlannedStep};
 
@@ -23,10 +26,12 @@ pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Syn
 pub struct ProjectConfig {
     /// The schema folder.
     pub schemas: PathBuf,
-    /// The connectors that there are.
+    /// The connectors that are built in.
     pub connectors: Vec<Arc<dyn Connector>>,
     /// Where compiled plugins are kept; the user's own, never the project's.
     pub plugin_cache: PathBuf,
+    /// Whether `tidegate.lock` may be written.
+    pub locking: Locking,
     /// Gives what references point at.
     pub lookup: Lookup,
 }
@@ -36,7 +41,9 @@ pub struct Project {
     pub(crate) loaded: LoadedProject,
     pub(crate) graph: Graph,
     pub(crate) connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) packages: Packages,
+    pub(crate) locking: Locking,
     pub(crate) runtime: Runtime,
     pub(crate) lookup: Lookup,
 }
@@ -59,15 +66,21 @@ impl Project {
             .iter()
             .map(|folder| loaded.root.join(folder))
             .collect();
+        let packages = packages::open(&loaded, &config.plugin_cache)?;
         let runtime = Runtime::new(&config.plugin_cache).map_err(Error::from)?;
+        let catalog = Arc::new(Catalog::new(folders));
+        let plugins: Arc<dyn Connector> = Arc::new(PluginConnector::new(runtime.clone(), catalog.clone()));
         Ok(Self {
             graph,
             connectors: config
                 .connectors
                 .into_iter()
+                .chain([plugins])
                 .map(|connector| (connector.kind(), connector))
                 .collect(),
-            catalog: Catalog::new(folders),
+            catalog,
+            packages,
+            locking: config.locking,
             runtime,
             lookup: config.lookup,
             loaded,
@@ -87,6 +100,15 @@ impl Project {
     /// What is made from what.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// Where what a plan loads will lie, for people.
+    pub fn locate(&self, plan: &AssetPlan) -> String {
+        self.connectors
+            .get(plan.destination.connector.as_str())
+            .map_or_else(String::new, |connector| {
+                connector.locate(&plan.name, &plan.destination, &PartitionKey::whole())
+            })
     }
 
     pub(crate) fn resource(&self, name: &AssetName) -> Option<&Placed<Resource>> {

@@ -2,30 +2,25 @@
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use serde::Serialize;
 use serde_json::Value;
 use tidegate_core::plan::{
-    AssetName, CheckpointPolicy, DestinationSpec, GrantSpec, Partitioning, SliceRule, SourceSpec, StepSpec,
+    AssetName, CheckSpec, CheckpointPolicy, DestinationSpec, Digest, GrantSpec, Partitioning, SliceRule,
+    SourceSpec, StepSpec,
 };
-use tidegate_core::port::Transform as _;
+use tidegate_core::port::{LogSink, Transform as _, Unheard};
 use tidegate_core::schema::{
-    Asset, Column, Contract, Placed, Reads, ReferenceKind, TransformDecl, closest, fill,
+    Asset, Column, Contract, HttpGrant, Placed, Reads, ReferenceKind, TransformDecl, closest, fill,
+    fill_grants,
 };
 use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Errors};
 use tidegate_flow::{Conform, FlowError};
-use tidegate_plugin::{Binding, Lineage, LogLine, LogSink, PluginTransform, Requirement, bind};
+use tidegate_plugin::{Binding, Lineage, PluginConnector, PluginTransform, Requirement, bind};
 
 use super::Project;
 use super::connect::placed;
-
-/// What the plugins of an asset say while they are only bound is of no use to anybody.
-struct Unheard;
-
-impl LogSink for Unheard {
-    fn line(&self, _: LogLine) {}
-}
 
 /// The tag of columns that `reads: "*"` does not open.
 const PII: &str = "pii";
@@ -51,12 +46,36 @@ pub struct AssetPlan {
     pub columns: Vec<Column>,
     /// What happens to other columns.
     pub contract: Contract,
+    /// What looks at what is loaded.
+    pub checks: Vec<CheckSpec>,
     /// What is loaded.
     pub loaded: SchemaRef,
     /// When to checkpoint.
     pub checkpoint: CheckpointPolicy,
     /// Rows a batch at most.
     pub batch_rows: usize,
+}
+
+impl AssetPlan {
+    /// The plugins that take part, from source to destination: `name@version` and digest.
+    pub fn plugins(&self) -> Vec<(String, Digest)> {
+        let named =
+            |plugin: &str, version: &str, digest: &Digest| (format!("{plugin}@{version}"), digest.clone());
+        let steps = self.steps.iter().map(|step| &step.spec);
+        PluginConnector::pinned(&self.source.connector, &self.source.resource)
+            .into_iter()
+            .chain(steps.map(|step| named(&step.plugin, &step.version, &step.digest)))
+            .chain(
+                self.checks
+                    .iter()
+                    .map(|check| named(&check.plugin, &check.version, &check.digest)),
+            )
+            .chain(PluginConnector::pinned(
+                &self.destination.connector,
+                &self.destination.resource,
+            ))
+            .collect()
+    }
 }
 
 /// A step with what its plugin says of itself.
@@ -73,6 +92,7 @@ pub struct PlannedStep {
 impl Project {
     /// Resolves and binds assets, all of them and all of each: every error is found. No data flows.
     pub async fn prepare(&self, names: &[AssetName]) -> Result<Vec<AssetPlan>, Errors> {
+        self.settle(names).await?;
         let mut plans = Vec::new();
         let mut errors = Vec::new();
         for name in names {
@@ -122,6 +142,7 @@ impl Project {
                 .map(|error| contract_error(asset, error))
                 .collect::<Vec<_>>()
         })?;
+        let checks = self.prepare_checks(asset, &conform.schema()).await?;
         let project = &self.loaded.project.value;
         let checkpoint = decl.checkpoint.unwrap_or(project.checkpoint);
         Ok(AssetPlan {
@@ -137,12 +158,24 @@ impl Project {
             destination,
             columns: decl.columns.clone(),
             contract: decl.contract,
+            checks,
             loaded: conform.schema(),
             checkpoint: CheckpointPolicy {
                 every_rows: checkpoint.every_rows,
             },
             batch_rows: project.batch_rows,
         })
+    }
+
+    /// Grants of HTTP with variables filled in and secrets not.
+    pub(crate) fn http_grants(&self, grants: &[HttpGrant]) -> Result<Vec<HttpGrant>, Error> {
+        match fill_grants(grants, ReferenceKind::Env, &*self.lookup) {
+            Ok((grants, _)) => Ok(grants),
+            Err(error) => {
+                let error = Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string());
+                Err(error.hint("set the variable, or correct the reference"))
+            }
+        }
     }
 
     async fn prepare_step(
@@ -154,7 +187,7 @@ impl Project {
     ) -> Result<(PlannedStep, SchemaRef), Vec<Error>> {
         let pointer = format!("/transforms/{index}");
         let at = |below: &str, error: Error| vec![placed(asset, &format!("{pointer}{below}"), error)];
-        let reads = reads(asset, &pointer, transform, stream)?;
+        let reads = reads(asset, &pointer, &transform.reads, stream)?;
         let wanted: Requirement = transform
             .plugin
             .parse()
@@ -182,20 +215,56 @@ impl Project {
                 memory_bytes: transform.limits.memory.0,
                 time_per_batch_ms: transform.limits.time_per_batch.0,
                 output_bytes: transform.limits.output.0,
+                http: self
+                    .http_grants(&transform.http)
+                    .map_err(|error| at("/http", error))?,
             },
             drops: transform.drops.clone(),
             on_reject: transform.on_reject,
+            instances: transform.instances,
         };
-        let bound = self
+        let mut bound = self
             .bind_step(&spec, stream, Arc::new(Unheard))
             .await
             .map_err(|error| at(if error.place.is_some() { "" } else { "/plugin" }, error))?;
+        if transform.instances > 1
+            && bound
+                .snapshot()
+                .await
+                .map_err(|error| at("/plugin", error))?
+                .is_some()
+        {
+            return Err(at(
+                "/instances",
+                FlowError::Stateful(bound.name().to_owned()).into(),
+            ));
+        }
         let step = PlannedStep {
             lineage: bound.lineage().clone(),
             secrets: secret_names(&spec.config),
             spec,
         };
         Ok((step, bound.output_schema()))
+    }
+
+    /// A plugin's config and grant with secrets filled in, and their values.
+    pub(crate) fn with_plugin_secrets(
+        &self,
+        config: &Value,
+        grant: &GrantSpec,
+    ) -> Result<(Value, GrantSpec, Vec<String>), Error> {
+        let unset = |error: tidegate_core::schema::ReferenceError| {
+            Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string())
+                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
+        };
+        let (config, mut secrets) = fill(config, ReferenceKind::Secret, &*self.lookup).map_err(unset)?;
+        let (http, more) = fill_grants(&grant.http, ReferenceKind::Secret, &*self.lookup).map_err(unset)?;
+        secrets.extend(more);
+        let grant = GrantSpec {
+            http,
+            ..grant.clone()
+        };
+        Ok((config, grant, secrets))
     }
 
     /// Binds a step, its secrets filled in.
@@ -205,13 +274,10 @@ impl Project {
         stream: &SchemaRef,
         log: Arc<dyn LogSink>,
     ) -> Result<PluginTransform, Error> {
-        let (config, secrets) =
-            fill(&spec.config, ReferenceKind::Secret, &*self.lookup).map_err(|error| {
-                Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string())
-                    .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
-            })?;
+        let (config, grant, secrets) = self.with_plugin_secrets(&spec.config, &spec.grant)?;
         let filled = StepSpec {
             config,
+            grant,
             ..spec.clone()
         };
         bind(Binding {
@@ -272,19 +338,19 @@ fn needed(asset: &Asset, name: &str) -> bool {
             .is_some_and(|column| column == name)
 }
 
-/// The columns that a step is shown, in order.
-fn reads(
+/// The columns that a step or check is shown, in order.
+pub(crate) fn reads(
     asset: &Placed<Asset>,
     pointer: &str,
-    transform: &TransformDecl,
-    stream: &SchemaRef,
+    declared: &Reads,
+    stream: &Schema,
 ) -> Result<Vec<String>, Vec<Error>> {
     let names: Vec<&str> = stream
         .fields()
         .iter()
         .map(|field| field.name().as_str())
         .collect();
-    let wanted = match &transform.reads {
+    let wanted = match declared {
         Reads::All => {
             let secret = |name: &str| {
                 let declared = asset
@@ -321,7 +387,7 @@ fn reads(
                 .error(
                     "schema.unknown_column",
                     &format!("{pointer}/reads/{index}"),
-                    format!("no column `{name}` reaches this transform"),
+                    format!("no column `{name}` reaches this plugin"),
                 )
                 .hint(hint),
         );

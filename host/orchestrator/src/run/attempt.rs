@@ -33,14 +33,15 @@ impl Orchestrator {
             self.materialize(engine, run, launch, plan, &partition, started)
                 .await
         };
-        let (state, load, counts, error) = match done {
+        let (state, load, counts, verdicts, error) = match done {
             Ok(receipt) => (
                 PartitionState::Succeeded,
                 receipt.load,
                 Some(receipt.counts),
+                receipt.verdicts,
                 None,
             ),
-            Err(error) => (PartitionState::Failed, None, None, Some(error)),
+            Err(error) => (PartitionState::Failed, None, None, Vec::new(), Some(error)),
         };
         PartitionOutcome {
             asset: plan.name.clone(),
@@ -48,6 +49,7 @@ impl Orchestrator {
             state,
             load,
             counts,
+            verdicts,
             duration_ms: started.elapsed().as_millis() as u64,
             error,
         }
@@ -145,16 +147,8 @@ impl Orchestrator {
     /// Whether nobody else worked on the asset partition since this run last did. Another run's load sweeps away what
     /// this one had staged, so its checkpoint then leads nowhere, and the attempt begins anew.
     async fn undisturbed(&self, key: &AttemptKey) -> Result<bool> {
-        let partitions = self.state.run_partitions(key.run).await?;
-        let mine = partitions
-            .iter()
-            .find(|each| each.asset == key.asset && each.partition == key.partition);
-        let before = mine.and_then(|each| {
-            each.attempts
-                .iter()
-                .rev()
-                .find(|attempt| attempt.epoch < key.epoch)
-        });
+        let attempts = self.state.attempts(key.run, &key.asset, &key.partition).await?;
+        let before = attempts.iter().rev().find(|attempt| attempt.epoch < key.epoch);
         Ok(before.is_some_and(|attempt| attempt.epoch.0 + 1 == key.epoch.0))
     }
 
@@ -174,16 +168,7 @@ impl Orchestrator {
             at: Utc::now(),
             load: load.clone(),
             counts: receipt.counts.clone(),
-            plugins: plan
-                .steps
-                .iter()
-                .map(|step| {
-                    (
-                        format!("{}@{}", step.spec.plugin, step.spec.version),
-                        step.spec.digest.clone(),
-                    )
-                })
-                .collect(),
+            plugins: plan.plugins(),
             duration_ms: started.elapsed().as_millis() as u64,
         };
         if !self
@@ -245,6 +230,7 @@ fn task(
         destination: plan.destination.clone(),
         columns: plan.columns.clone(),
         contract: plan.contract,
+        checks: plan.checks.clone(),
         batch_rows: plan.batch_rows,
         checkpoint: plan.checkpoint,
         limit_rows: launch.limit_rows,

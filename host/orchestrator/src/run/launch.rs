@@ -194,6 +194,7 @@ impl Orchestrator {
             state: PartitionState::Skipped,
             load: None,
             counts: None,
+            verdicts: Vec::new(),
             duration_ms: 0,
             error: None,
         };

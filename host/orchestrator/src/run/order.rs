@@ -124,6 +124,7 @@ mod tests {
             },
             columns: Vec::new(),
             contract: Contract::Strict,
+            checks: Vec::new(),
             loaded: Arc::new(Schema::empty()),
             checkpoint: CheckpointPolicy { every_rows: 1 },
             batch_rows: 1,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tidegate_core::Error;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
-use tidegate_core::port::{LoadReceipt, PartitionState, RunState, TaskCounts};
+use tidegate_core::port::{LoadReceipt, PartitionState, RunState, TaskCounts, Verdict};
 
 /// What came of one asset partition.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +18,8 @@ pub struct PartitionOutcome {
     pub load: Option<LoadReceipt>,
     /// What became of every row; none on an error.
     pub counts: Option<TaskCounts>,
+    /// What the checks said; nothing on an error, which tells it then.
+    pub verdicts: Vec<Verdict>,
     /// How long the attempt took.
     pub duration_ms: u64,
     /// Why it failed.

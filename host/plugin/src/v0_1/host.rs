@@ -1,12 +1,12 @@
 //! What a guest may call.
 
+use tidegate_core::port::LogLevel;
 use wasmtime::component::Resource;
 
 use super::HostBatch;
 use super::bindings::tidegate::plugin::{batches, host};
 use super::lower::lower;
 use super::types::Column;
-use crate::log::LogLevel;
 use crate::sandbox::{Breach, Sandbox};
 
 impl batches::Host for Sandbox {}

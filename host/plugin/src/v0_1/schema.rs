@@ -138,6 +138,18 @@ pub(crate) fn lift_shape(shape: &transform::Shape, granted: usize) -> Result<Gue
     })
 }
 
+/// A guest's schema of its own making, or what is wrong with it.
+pub(crate) fn lift_schema(schema: &types::Schema) -> Result<Schema, String> {
+    let mut arena = Arena {
+        fields: &schema.fields,
+        left: MAX_FIELDS,
+    };
+    let columns = arena
+        .columns(&schema.columns)
+        .map_err(|why| why.replace("its shape", "its schema"))?;
+    Ok(Schema::new(columns))
+}
+
 /// The fields of a shape, and how many more of them its types may come to.
 struct Arena<'a> {
     fields: &'a [types::Field],
@@ -145,6 +157,27 @@ struct Arena<'a> {
 }
 
 impl Arena<'_> {
+    /// Columns, of different names.
+    fn columns(&mut self, indices: &[u32]) -> Result<Vec<FieldRef>, String> {
+        let mut names = HashSet::new();
+        let mut columns = Vec::new();
+        for index in indices {
+            let field = self.field(*index, 0)?;
+            let name = field.name();
+            if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+                let shown = cut(name.escape_debug().to_string(), MAX_NAME_BYTES);
+                return Err(format!(
+                    "a column of its shape has the name `{shown}`, which is none"
+                ));
+            }
+            if !names.insert(name.clone()) {
+                return Err(format!("its shape has the column `{name}` twice"));
+            }
+            columns.push(field);
+        }
+        Ok(columns)
+    }
+
     fn field(&mut self, index: u32, depth: usize) -> Result<FieldRef, String> {
         let Some(field) = self.fields.get(index as usize) else {
             return Err(format!(

@@ -15,7 +15,9 @@ use tidegate_plugin::{Binding, Catalog, LogLine, LogSink, PluginTransform, Runti
 
 /// The folder of built guests.
 pub fn guests() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins/dist");
+    // Asked when run: where clones share a target folder, this may have been built in another one.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let folder = PathBuf::from(here).join("../../plugins/dist");
     assert!(
         folder.join("guest-evil.wasm").exists(),
         "the guests are not built: run `cargo xtask guests`"
@@ -71,9 +73,11 @@ impl Host {
                 // Debug builds on busy machines are slow; tests of the limit set their own.
                 time_per_batch_ms: 10_000,
                 output_bytes: 64 << 20,
+                http: Vec::new(),
             },
             drops: Vec::new(),
             on_reject: OnReject::Quarantine,
+            instances: 1,
         }
     }
 

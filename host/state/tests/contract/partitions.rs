@@ -9,6 +9,7 @@ use crate::support::{Place, asset, at, error, granted, key, run_of, state_of};
 on_both![
     a_partition_is_skipped_and_put_back,
     a_partition_under_way_is_left_alone,
+    attempts_are_those_of_one_partition,
     only_two_states_are_set_by_hand
 ];
 
@@ -43,6 +44,34 @@ async fn a_partition_is_skipped_and_put_back(place: &Place) {
         .await
         .unwrap();
     assert_eq!(state_of(place, run, WHAT).await, PartitionState::Pending);
+}
+
+async fn attempts_are_those_of_one_partition(place: &Place) {
+    let run = run_of(place, &[WHAT, ("orders", "2024-02")]).await;
+    let first = granted(place, run, WHAT, "w", 0).await;
+    place
+        .store
+        .fail_attempt(&first, &error("no"), at(1))
+        .await
+        .unwrap();
+    let second = granted(place, run, WHAT, "w", 2).await;
+    granted(place, run, ("orders", "2024-02"), "w", 2).await;
+
+    let mine = place
+        .store
+        .attempts(run, &asset(WHAT.0), &key(WHAT.1))
+        .await
+        .unwrap();
+    let epochs: Vec<_> = mine.iter().map(|attempt| attempt.epoch).collect();
+    assert_eq!(epochs, [first.epoch, second.epoch]);
+    let listed = place.store.run_partitions(run).await.unwrap();
+    assert_eq!(mine, listed[0].attempts, "as the run's partitions tell them");
+    let elsewhere = place
+        .store
+        .attempts(run, &asset("others"), &key(WHAT.1))
+        .await
+        .unwrap();
+    assert_eq!(elsewhere, []);
 }
 
 async fn a_partition_under_way_is_left_alone(place: &Place) {

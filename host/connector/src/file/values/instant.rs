@@ -1,9 +1,9 @@
 //! Texts to instants.
 
-use arrow_array::types::ArrowTimestampType;
-use arrow_cast::parse::string_to_datetime;
+use arrow_array::types::{ArrowTimestampType, Date32Type};
+use arrow_cast::parse::{Parser, string_to_datetime};
 use arrow_schema::TimeUnit;
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveTime, TimeZone, Utc};
 
 use crate::file::error::{FileError, Result};
 
@@ -32,6 +32,14 @@ impl Zone {
             Self::Named(zone) => count::<T, _>(&string_to_datetime(zone, text).ok()?),
         }
     }
+}
+
+/// A text such as `2013-01-01` in days since 1970; a time behind it must be midnight, since a date could not hold it.
+pub(super) fn date(text: &str) -> Option<i32> {
+    if text.contains(':') && string_to_datetime(&Utc, text).ok()?.time() != NaiveTime::MIN {
+        return None;
+    }
+    Date32Type::parse(text)
 }
 
 fn count<T: ArrowTimestampType, Z: TimeZone>(instant: &DateTime<Z>) -> Option<i64> {

@@ -53,7 +53,7 @@ pub(super) fn parse<'a>(
         DataType::UInt64 => reader.numbers::<UInt64Type>(),
         DataType::Float32 => reader.numbers::<Float32Type>(),
         DataType::Float64 => reader.numbers::<Float64Type>(),
-        Date32 => reader.numbers::<Date32Type>(),
+        Date32 => Arc::new(reader.primitive::<Date32Type>(instant::date)),
         Time64(Microsecond) => reader.numbers::<Time64MicrosecondType>(),
         Time64(Nanosecond) => reader.numbers::<Time64NanosecondType>(),
         Duration(Second) => reader.numbers::<DurationSecondType>(),

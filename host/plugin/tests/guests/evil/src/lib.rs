@@ -4,8 +4,9 @@
 
 use std::cell::Cell;
 
-use tidegate_sdk::bindings::exports::tidegate::plugin::transform as wit;
-use tidegate_sdk::bindings::tidegate::plugin::{batches, host, types};
+use tidegate_sdk::bindings::configuration::exports::tidegate::plugin::configuration;
+use tidegate_sdk::bindings::transform::exports::tidegate::plugin::transform as wit;
+use tidegate_sdk::bindings::{batches, host, types};
 
 /// The manifest of this guest, as `export_transform!` would write it.
 const MANIFEST: &str = concat!(
@@ -17,7 +18,7 @@ const MANIFEST: &str = concat!(
 #[used]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(link_section = "tidegate:manifest")]
-static SECTION: [u8; MANIFEST.len()] = tidegate_sdk::export::section(MANIFEST);
+static SECTION: [u8; MANIFEST.len()] = tidegate_sdk::export::manifest::section(MANIFEST);
 
 struct Evil;
 
@@ -25,6 +26,12 @@ struct Bound {
     deed: String,
     config: String,
     calls: Cell<u32>,
+}
+
+impl configuration::Guest for Evil {
+    fn schema() -> String {
+        "{\"type\": \"object\"}".into()
+    }
 }
 
 impl wit::Guest for Evil {
@@ -559,4 +566,5 @@ fn recurse_lean(turn: u64) -> u64 {
 }
 
 #[cfg(target_arch = "wasm32")]
-tidegate_sdk::bindings::export_transform_component!(Evil with_types_in tidegate_sdk::bindings);
+tidegate_sdk::bindings::configuration::export!(Evil with_types_in tidegate_sdk::bindings::configuration);
+tidegate_sdk::bindings::transform::export!(Evil with_types_in tidegate_sdk::bindings::transform);

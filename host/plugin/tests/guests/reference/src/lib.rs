@@ -1,7 +1,6 @@
 //! The reference transform of the benchmarks: `usd = amount * fx`, `name` in capitals, rows with `amount >= 0` kept.
 //! `reads: [amount, fx, name]`, `writes: [usd, name]`. With `noop: true` it passes everything and pulls nothing.
 
-use arrow_buffer::NullBuffer;
 use tidegate_sdk::output::NONE;
 use tidegate_sdk::prelude::*;
 
@@ -47,28 +46,12 @@ impl Transform for Reference {
         }
         let amount = batch.primitive::<Float64Type>(0)?;
         let fx = batch.primitive::<Float64Type>(1)?;
-        let product = product(amount.values(), fx.values());
-        let usd = Float64Array::new(product.into(), NullBuffer::union(amount.nulls(), fx.nulls()));
-        let keep = not_negative(&amount);
+        let usd: Float64Array = numbers::zip(&amount, &fx, |amount, fx| amount * fx);
+        let keep = rows::that(&amount, |amount| amount >= 0.0);
         let name = text::ascii_uppercase(batch.string(2)?);
         let made: [ArrayRef; 2] = [Arc::new(usd), Arc::new(name)];
         Ok(Output::keep(&keep, made).into())
     }
-}
-
-// Loops in functions of their own: inside a large one Cranelift keeps their constants on the stack.
-#[inline(never)]
-fn product(amounts: &[f64], rates: &[f64]) -> Vec<f64> {
-    amounts
-        .iter()
-        .zip(rates)
-        .map(|(amount, rate)| amount * rate)
-        .collect()
-}
-
-#[inline(never)]
-fn not_negative(amounts: &Float64Array) -> BooleanArray {
-    BooleanArray::from_unary(amounts, |amount| amount >= 0.0)
 }
 
 tidegate_sdk::export_transform!(Reference);

@@ -1,0 +1,88 @@
+//! What a plugin's folder is written in, and what it is called.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tidegate_core::{Error, Kind};
+
+/// A language with an SDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Language {
+    /// A crate with `tidegate-sdk`, built for wasm32-wasip2.
+    Rust,
+    /// A project with `tidegate_sdk`, built with componentize-py.
+    Python,
+    /// A package with the SDK, built with componentize-js.
+    Javascript,
+}
+
+impl Language {
+    const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Javascript];
+
+    /// As the command line and the SDK's folder call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::Javascript => "javascript",
+        }
+    }
+
+    /// The file that a folder of it holds.
+    fn marker(self) -> &'static str {
+        match self {
+            Self::Rust => "Cargo.toml",
+            Self::Python => "pyproject.toml",
+            Self::Javascript => "package.json",
+        }
+    }
+
+    /// The language of a folder, by the file that says how it is built.
+    pub(super) fn of(folder: &Path) -> Result<Self, Error> {
+        let found = Self::ALL
+            .into_iter()
+            .find(|language| folder.join(language.marker()).is_file());
+        found.ok_or_else(|| {
+            let markers = Self::ALL.map(Self::marker).join(", ");
+            Error::new(
+                Kind::Usage,
+                "plugin.no_source",
+                format!("`{}` holds none of {markers}", folder.display()),
+            )
+            .hint("name a plugin's folder, or start one with `tidegate plugin new`")
+        })
+    }
+}
+
+/// What a plugin can be used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Role {
+    /// Turns batches into batches.
+    Transform,
+    /// Reads batches from somewhere.
+    Source,
+    /// Writes batches somewhere.
+    Destination,
+    /// Gives a verdict on the batches of a load.
+    Check,
+    /// Looks outside and asks for runs.
+    Sensor,
+}
+
+impl Role {
+    /// As manifests and the templates' folders call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Transform => "transform",
+            Self::Source => "source",
+            Self::Destination => "destination",
+            Self::Check => "check",
+            Self::Sensor => "sensor",
+        }
+    }
+}
+
+/// A text of a JSON value, or an empty one.
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

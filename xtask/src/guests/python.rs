@@ -1,0 +1,139 @@
+//! Plugins in Python: folders of plugins/ with a `pyproject.toml`, built by the SDK in sdk/python.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::process;
+use crate::services::apt_install;
+
+/// What the venv holds: componentize-py, pinned by its hashes.
+const REQUIREMENTS: &str = "sdk/python/requirements-build.txt";
+
+/// Builds them, and answers the component of each by the plugin's name. Where there are none, Python need not be there.
+pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
+    let plugins = plugins()?;
+    let folder = target.join("python");
+    let mut components = BTreeMap::new();
+    if plugins.is_empty() {
+        return Ok(components);
+    }
+    let python = venv(&folder.join("venv"))?;
+    for (name, plugin) in plugins {
+        let component = folder.join(format!("{name}.wasm"));
+        process::stream(
+            with_sdk(&python)
+                .args(["-m", "tidegate_sdk.build"])
+                .arg(&plugin)
+                .arg("--output")
+                .arg(&component)
+                .arg("--cache")
+                .arg(folder.join("cache")),
+        )?;
+        components.insert(name, component);
+    }
+    Ok(components)
+}
+
+/// The tests of the SDK, then those of each plugin. They need nothing beside Python.
+pub(crate) fn test() -> Result<(), String> {
+    let folders = std::iter::once(process::root().join("sdk/python")).chain(plugins()?.into_values());
+    for folder in folders {
+        process::stream(
+            with_sdk(Path::new("python3"))
+                .args(["-m", "unittest"])
+                .current_dir(folder),
+        )?;
+    }
+    Ok(())
+}
+
+/// Installs Python with venv where it is missing.
+pub(crate) fn install() -> Result<(), String> {
+    let there = Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if there {
+        Ok(())
+    } else {
+        apt_install("python3-venv")
+    }
+}
+
+/// The plugins' folders by their names, which are the plugins'.
+fn plugins() -> Result<BTreeMap<String, PathBuf>, String> {
+    let folder = process::root().join("plugins");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let folders = entries.flatten().map(|entry| entry.path());
+    Ok(folders
+        .filter(|plugin| plugin.join("pyproject.toml").is_file())
+        .filter_map(|plugin| Some((plugin.file_name()?.to_str()?.to_owned(), plugin)))
+        .collect())
+}
+
+/// A Python that finds the SDK.
+fn with_sdk(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .current_dir(process::root())
+        .env("PYTHONPATH", process::root().join("sdk/python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// A venv with the requirements, made anew when they change; answers its Python.
+fn venv(folder: &Path) -> Result<PathBuf, String> {
+    let python = folder.join("bin/python");
+    let wanted_file = process::root().join(REQUIREMENTS);
+    let wanted = fs::read(&wanted_file).map_err(|error| format!("{REQUIREMENTS}: {error}"))?;
+    // Written last: a venv without it was not finished.
+    let stamp = folder.join("requirements.txt");
+    if fs::read(&stamp).ok().as_ref() == Some(&wanted) {
+        return Ok(python);
+    }
+    let advice = "plugins in Python need Python 3.11 or newer with venv. On Debian and Ubuntu: \
+                  sudo apt-get install -y python3-venv";
+    process::stream(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(folder),
+    )
+    .map_err(|error| format!("{error}; {advice}"))?;
+    process::stream(
+        Command::new(&python)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--require-hashes",
+                "-r",
+            ])
+            .arg(&wanted_file),
+    )?;
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_with_a_pyproject_are_plugins_in_python() {
+        let found = plugins().unwrap();
+        assert!(found.contains_key("clean-iban"));
+        assert!(!found.contains_key("clean-tail-number"), "it is a crate");
+        for (name, folder) in found {
+            let said = fs::read_to_string(folder.join("pyproject.toml")).unwrap();
+            assert!(
+                said.contains(&format!("\nname = \"{name}\"\n")),
+                "the folder of {name} is called otherwise than the plugin"
+            );
+        }
+    }
+}
