@@ -2,6 +2,7 @@
 //! puts each component into plugins/dist.
 
 pub(crate) mod javascript;
+pub(crate) mod node;
 pub(crate) mod python;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ pub(crate) fn run() -> Result<(), String> {
 }
 
 /// The target folder of the plugins' workspace: its own, since Cargo holds a folder for one build at a time.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     process::chosen_target().map_or_else(
         || process::root().join("plugins/target"),
         |target| target.join("guests"),

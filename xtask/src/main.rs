@@ -7,6 +7,7 @@ mod process;
 mod services;
 mod setup;
 mod test;
+mod venv;
 
 use std::process::{Command, ExitCode};
 
@@ -65,6 +66,8 @@ enum Action {
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Service {
     Postgres,
+    S3,
+    Oci,
 }
 
 fn main() -> ExitCode {
@@ -90,26 +93,33 @@ fn main() -> ExitCode {
 
 fn services(action: &Action) -> Result<(), String> {
     match action {
-        Action::Up {
-            service: Service::Postgres,
-        } => {
-            services::postgres::install()?;
-            let server = services::postgres::up()?;
-            println!("export {}={}", services::postgres::URL_VARIABLE, server.url());
-            server.detach();
-        }
-        Action::Down {
-            service: Service::Postgres,
-        } => {
-            let stopped = services::postgres::down()?;
-            println!(
-                "{}",
-                if stopped {
-                    "postgres is stopped"
-                } else {
-                    "postgres was not up"
+        Action::Up { service } => {
+            let (variable, address) = match service {
+                Service::Postgres => {
+                    services::postgres::install()?;
+                    let server = services::postgres::up()?;
+                    let url = server.url();
+                    server.detach();
+                    (services::postgres::URL_VARIABLE, url)
                 }
-            );
+                Service::S3 => {
+                    venv::install()?;
+                    (services::s3::URL_VARIABLE, services::s3::up()?.detach())
+                }
+                Service::Oci => {
+                    services::oci::install()?;
+                    (services::oci::HOST_VARIABLE, services::oci::up()?.detach())
+                }
+            };
+            println!("export {variable}={address}");
+        }
+        Action::Down { service } => {
+            let (name, stopped) = match service {
+                Service::Postgres => ("postgres", services::postgres::down()?),
+                Service::S3 => ("s3", services::s3::down()?),
+                Service::Oci => ("oci", services::oci::down()?),
+            };
+            println!("{name} {}", if stopped { "is stopped" } else { "was not up" });
         }
     }
     Ok(())

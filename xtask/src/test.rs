@@ -1,24 +1,35 @@
 //! `cargo xtask test`: every test, with what it needs.
 
 use crate::process::{self, phase};
-use crate::services::postgres;
-use crate::{guests, setup};
+use crate::services::{oci, postgres, s3};
+use crate::{guests, setup, venv};
 
 /// Installs and starts what the tests need, runs them, and stops what it started. With arguments, which go to
 /// `cargo test`, only the host's tests run.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     phase("setup", setup::run)?;
     phase("plugins", || {
-        guests::python::install()?;
-        guests::javascript::install()?;
+        venv::install()?;
         guests::build()
     })?;
+    // The tests of the command line and of the guides build plugins too.
+    let path = guests::node::path(&guests::target())?;
     let server = phase("postgres", || {
         postgres::install()?;
         postgres::up()
     })?;
+    let objects = phase("s3", s3::up)?;
+    let artifacts = phase("oci", || {
+        oci::install()?;
+        oci::up()
+    })?;
     let mut command = process::cargo();
-    command.arg("test").env(postgres::URL_VARIABLE, server.url());
+    command
+        .arg("test")
+        .env("PATH", path)
+        .env(postgres::URL_VARIABLE, server.url())
+        .env(s3::URL_VARIABLE, objects.address())
+        .env(oci::HOST_VARIABLE, artifacts.address());
     if arguments.is_empty() {
         command.args(["--workspace", "--no-fail-fast"]);
     }
@@ -29,12 +40,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         phase("tests of the plugins", || {
             process::stream(guests::cargo("test").arg("--no-fail-fast"))?;
             guests::python::test()?;
-            guests::javascript::test()
+            guests::javascript::test(&guests::target())
         })
     } else {
         Ok(())
     };
-    drop(server);
+    drop((server, objects, artifacts));
     match (host, plugins) {
         (Err(host), Err(plugins)) => Err(format!("{host}, and {plugins}")),
         (host, plugins) => host.and(plugins),

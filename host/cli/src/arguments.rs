@@ -211,7 +211,7 @@ pub(crate) enum PluginCommand {
     /// List the plugins of the project's folders and registries.
     List {
         /// Only those of this registry, which need not be the project's.
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(long, value_name = "FOLDER|URL")]
         registry: Option<String>,
     },
     /// Write tidegate.lock: what is locked and fits stays, what is new is added, what nobody asks for goes.
@@ -276,8 +276,8 @@ pub(crate) struct TestPlugin {
 pub(crate) struct Publish {
     /// The component.
     pub(crate) file: PathBuf,
-    /// The registry: a folder, made where it is not there.
-    #[arg(long, value_name = "FOLDER")]
+    /// The registry: a folder, made where it is not there, `s3://BUCKET/PREFIX` or `oci://HOST/PATH`.
+    #[arg(long, value_name = "FOLDER|URL")]
     pub(crate) to: String,
     /// Its minisign signature.
     #[arg(long, value_name = "FILE")]

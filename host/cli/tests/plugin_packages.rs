@@ -189,7 +189,7 @@ fn what_is_wrong_with_a_projects_packages_is_told_where_it_stands() {
     );
     project.write(
         "schemas/project.yaml",
-        "apiVersion: tidegate/v1\nkind: Project\nname: trial\nregistries: [\"s3://bucket\"]\n",
+        "apiVersion: tidegate/v1\nkind: Project\nname: trial\nregistries: [\"ftp://bucket\"]\n",
     );
     let answer = project.tidegate(&["check"]).failed(6, "plugin.registry");
     assert!(

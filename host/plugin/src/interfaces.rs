@@ -24,7 +24,8 @@ impl Interfaces {
         })
     }
 
-    fn read(wasm: &[u8]) -> Result<Self, wasmparser::BinaryReaderError> {
+    /// Those of a component's bytes.
+    pub(crate) fn read(wasm: &[u8]) -> Result<Self, wasmparser::BinaryReaderError> {
         let mut found = Self::default();
         let mut depth = 0;
         for payload in Parser::new(0).parse_all(wasm) {

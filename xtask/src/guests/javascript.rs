@@ -1,12 +1,13 @@
 //! Plugins in JavaScript and TypeScript: folders of plugins/ with a `package.json`, built by the SDK in sdk/javascript.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::node;
 use crate::process;
-use crate::services::{apt_install, folder_of};
 
 /// The SDK. Its lock file says which componentize-js and esbuild plugins are built with.
 const SDK: &str = "sdk/javascript";
@@ -22,11 +23,13 @@ pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> 
     if plugins.is_empty() {
         return Ok(components);
     }
-    let tools = tools(&folder.join("tools"))?;
+    let path = node::path(target)?;
+    let tools = tools(&folder.join("tools"), &path)?;
     for (name, plugin) in plugins {
         let component = folder.join(format!("{name}.wasm"));
         process::stream(
             Command::new("node")
+                .env("PATH", &path)
                 .arg(sdk().join("bin/tidegate-js.js"))
                 .arg("build")
                 .arg(&plugin)
@@ -44,31 +47,20 @@ pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> 
 }
 
 /// The tests of the SDK, then those of each plugin. They need nothing beside Node.
-pub(crate) fn test() -> Result<(), String> {
+pub(crate) fn test(target: &Path) -> Result<(), String> {
+    let path = node::path(target)?;
     for folder in std::iter::once(sdk()).chain(plugins()?.into_values()) {
         process::stream(
             Command::new("node")
+                .env("PATH", &path)
                 .arg("--import")
                 .arg(sdk().join("build/resolve.js"))
                 .arg("--test")
                 .args(tests(&folder)?)
                 .current_dir(&folder),
-        )
-        .map_err(|error| format!("{error}; {ADVICE}"))?;
+        )?;
     }
     Ok(())
-}
-
-/// What to do where Node is missing.
-const ADVICE: &str = "plugins in JavaScript need Node 20.6 or newer with npm. On Debian and Ubuntu, where it is that \
-                      new: sudo apt-get install -y nodejs npm; else from https://nodejs.org";
-
-/// Installs Node with npm where they are missing.
-pub(crate) fn install() -> Result<(), String> {
-    if folder_of("node").is_some() && folder_of("npm").is_some() {
-        return Ok(());
-    }
-    apt_install("npm")
 }
 
 fn sdk() -> PathBuf {
@@ -98,7 +90,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// A folder whose `node_modules` has what the SDK builds with, installed anew when the lock file changes.
-fn tools(folder: &Path) -> Result<PathBuf, String> {
+fn tools(folder: &Path, path: &OsStr) -> Result<PathBuf, String> {
     let shown = |error: std::io::Error| format!("{}: {error}", folder.display());
     let lock = fs::read(sdk().join("package-lock.json"))
         .map_err(|error| format!("{SDK}/package-lock.json: {error}"))?;
@@ -121,8 +113,12 @@ fn tools(folder: &Path) -> Result<PathBuf, String> {
         "--no-fund",
         "--loglevel=error",
     ];
-    process::stream(Command::new("npm").args(install).current_dir(folder))
-        .map_err(|error| format!("{error}; {ADVICE}"))?;
+    process::stream(
+        Command::new("npm")
+            .env("PATH", path)
+            .args(install)
+            .current_dir(folder),
+    )?;
     fs::write(&stamp, lock).map_err(shown)?;
     Ok(folder.to_owned())
 }

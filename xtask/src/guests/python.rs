@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::process;
-use crate::services::apt_install;
+use crate::{process, venv};
 
 /// What the venv holds: componentize-py, pinned by its hashes.
 const REQUIREMENTS: &str = "sdk/python/requirements-build.txt";
@@ -19,7 +18,7 @@ pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> 
     if plugins.is_empty() {
         return Ok(components);
     }
-    let python = venv(&folder.join("venv"))?;
+    let python = venv::with(&folder.join("venv"), REQUIREMENTS)?.join("python");
     for (name, plugin) in plugins {
         let component = folder.join(format!("{name}.wasm"));
         process::stream(
@@ -49,20 +48,6 @@ pub(crate) fn test() -> Result<(), String> {
     Ok(())
 }
 
-/// Installs Python with venv where it is missing.
-pub(crate) fn install() -> Result<(), String> {
-    let there = Command::new("python3")
-        .args(["-c", "import venv, ensurepip"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if there {
-        Ok(())
-    } else {
-        apt_install("python3-venv")
-    }
-}
-
 /// The plugins' folders by their names, which are the plugins'.
 fn plugins() -> Result<BTreeMap<String, PathBuf>, String> {
     let folder = process::root().join("plugins");
@@ -82,41 +67,6 @@ fn with_sdk(python: &Path) -> Command {
         .env("PYTHONPATH", process::root().join("sdk/python"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     command
-}
-
-/// A venv with the requirements, made anew when they change; answers its Python.
-fn venv(folder: &Path) -> Result<PathBuf, String> {
-    let python = folder.join("bin/python");
-    let wanted_file = process::root().join(REQUIREMENTS);
-    let wanted = fs::read(&wanted_file).map_err(|error| format!("{REQUIREMENTS}: {error}"))?;
-    // Written last: a venv without it was not finished.
-    let stamp = folder.join("requirements.txt");
-    if fs::read(&stamp).ok().as_ref() == Some(&wanted) {
-        return Ok(python);
-    }
-    let advice = "plugins in Python need Python 3.11 or newer with venv. On Debian and Ubuntu: \
-                  sudo apt-get install -y python3-venv";
-    process::stream(
-        Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(folder),
-    )
-    .map_err(|error| format!("{error}; {advice}"))?;
-    process::stream(
-        Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--require-hashes",
-                "-r",
-            ])
-            .arg(&wanted_file),
-    )?;
-    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
-    Ok(python)
 }
 
 #[cfg(test)]

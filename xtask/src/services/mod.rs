@@ -2,11 +2,15 @@
 //!
 //! What is up is written down in `target/services/`, so that another call can find and stop it.
 
+mod daemon;
+pub(crate) mod oci;
 pub(crate) mod postgres;
+pub(crate) mod s3;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where is written down what is up.
 fn folder() -> PathBuf {
@@ -72,4 +76,21 @@ fn free_port() -> Result<u16, String> {
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
         .map_err(|error| format!("no free port on loopback: {error}"))
+}
+
+/// A new folder for a service's data that only its owner can enter. It lies in the system's folder for temporary files,
+/// since the user that runs a server in root's place may be unable to reach the project's.
+fn new_data_folder(service: &str) -> Result<PathBuf, String> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    let data = std::env::temp_dir().join(format!("tidegate-{service}-{}-{now}", std::process::id()));
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&data)
+        .map_err(|error| format!("{}: {error}", data.display()))?;
+    Ok(data)
 }

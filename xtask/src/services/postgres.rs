@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{apt_install, folder, folder_of, free_port, is_root, run};
+use super::daemon::gone;
+use super::{apt_install, folder, folder_of, free_port, is_root, new_data_folder, run};
 
 /// The variable in which tests look for the server's URL.
 pub(crate) const URL_VARIABLE: &str = "TIDEGATE_TEST_POSTGRES_URL";
@@ -77,7 +77,7 @@ pub(crate) fn up() -> Result<Running, String> {
     let programs = programs().ok_or("Postgres is not installed: its initdb and pg_ctl are not found")?;
     let server = Server {
         programs,
-        data: new_data_folder()?,
+        data: new_data_folder("postgres")?,
         port: 0,
     };
     // From here on, whatever fails, the drop clears up.
@@ -178,9 +178,9 @@ impl Server {
                 stopped?;
             }
         }
-        remove(fs::remove_dir_all(&self.data), &self.data)?;
+        gone(fs::remove_dir_all(&self.data), &self.data)?;
         let record = record();
-        remove(fs::remove_file(&record), &record)
+        gone(fs::remove_file(&record), &record)
     }
 
     /// Writes down that the server is up.
@@ -237,31 +237,4 @@ fn programs() -> Option<PathBuf> {
         .max()
         .map(|(_, programs)| programs)
         .or_else(|| folder_of("initdb").filter(|programs| programs.join("pg_ctl").is_file()))
-}
-
-/// A new folder that only its owner can enter. It lies in the system's folder for temporary files, since the user that
-/// runs the server in root's place may be unable to reach the project's.
-fn new_data_folder() -> Result<PathBuf, String> {
-    use std::os::unix::fs::DirBuilderExt;
-
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos();
-    let data = std::env::temp_dir().join(format!("tidegate-postgres-{}-{now}", std::process::id()));
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&data)
-        .map_err(|error| format!("{}: {error}", data.display()))?;
-    Ok(data)
-}
-
-/// Takes it that something already gone was removed.
-fn remove(removed: std::io::Result<()>, path: &Path) -> Result<(), String> {
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("{} cannot be removed: {error}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }

@@ -25,8 +25,8 @@ pub struct ProjectDecl {
     /// The folders that hold plugins, as `NAME.wasm` or `NAME-VERSION.wasm`.
     #[serde(default = "default_plugins")]
     pub plugins: Vec<String>,
-    /// Registries of plugins, each a folder that `tidegate plugin publish` writes to. What comes from one is pinned in
-    /// `tidegate.lock`.
+    /// Registries of plugins, to which `tidegate plugin publish` writes: folders, `s3://BUCKET/PREFIX` or
+    /// `oci://HOST/PATH`. What comes from one is pinned in `tidegate.lock`.
     #[serde(default)]
     pub registries: Vec<String>,
     /// minisign public keys. With any, a plugin of a registry must be signed with one of them.

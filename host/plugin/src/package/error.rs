@@ -112,6 +112,29 @@ pub enum PackageError {
 }
 
 impl PackageError {
+    /// A registry that cannot be used.
+    pub(super) fn unusable(registry: &str, why: impl Into<String>) -> Self {
+        Self::Registry {
+            registry: registry.into(),
+            why: why.into(),
+        }
+    }
+
+    /// A release that is not what its registry says.
+    pub(super) fn damaged(
+        registry: &str,
+        name: &str,
+        version: &semver::Version,
+        why: impl Into<String>,
+    ) -> Self {
+        Self::Damaged {
+            registry: registry.into(),
+            name: name.into(),
+            version: version.to_string(),
+            why: why.into(),
+        }
+    }
+
     /// A file that could not be read or written.
     pub(crate) fn io(what: &'static str, file: &std::path::Path, error: &std::io::Error) -> Self {
         Self::Io {
@@ -144,7 +167,7 @@ impl From<PackageError> for Error {
                 ))
             }
             PackageError::Registry { .. } => Self::new(Kind::Resource, "plugin.registry", message)
-                .hint("look at `registries` in project.yaml, and at the folder's rights"),
+                .hint("look at `registries` in project.yaml, and at who this user is to it: docs/plugins/publishing.md"),
             PackageError::Damaged { .. } => Self::new(Kind::Plugin, "plugin.registry_damaged", message)
                 .hint("tell who looks after the registry; nothing of this release was used"),
             PackageError::Published { .. } => Self::new(Kind::Usage, "plugin.published", message)

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use tidegate_core::plan::Digest;
 
 use super::error::PackageError;
-use super::registry::{Published, Registry};
+use super::registry::{Again, Published, Registry, again};
 use super::release::{MAX_RELEASE_BYTES, MAX_SIGNATURE_BYTES, Package, Release};
 use crate::catalog::MAX_PLUGIN_BYTES;
 use crate::manifest::is_name;
@@ -50,19 +49,11 @@ impl FolderRegistry {
     }
 
     fn unusable(&self, why: &str) -> PackageError {
-        PackageError::Registry {
-            registry: self.place.clone(),
-            why: why.into(),
-        }
+        PackageError::unusable(&self.place, why)
     }
 
     fn damaged(&self, name: &str, version: &semver::Version, why: impl Into<String>) -> PackageError {
-        PackageError::Damaged {
-            registry: self.place.clone(),
-            name: name.into(),
-            version: version.to_string(),
-            why: why.into(),
-        }
+        PackageError::damaged(&self.place, name, version, why)
     }
 
     /// The names in a folder that `good` takes for one of its own; nothing where it is not there.
@@ -145,34 +136,11 @@ impl FolderRegistry {
 
     /// A version that is there already: the same, the same to be signed, or another.
     fn again(&self, package: &Package, folder: &Path) -> Result<Published, PackageError> {
-        let Release {
-            name,
-            version,
-            digest,
-            ..
-        } = &package.release;
+        let Release { name, version, .. } = &package.release;
         let there = self.read_package(name, version)?;
-        let refuse = |published: String, found: String| {
-            Err(PackageError::Published {
-                registry: self.place.clone(),
-                name: name.clone(),
-                version: version.to_string(),
-                published,
-                found,
-            })
-        };
-        let published = Digest::of(&there.wasm);
-        if published != *digest {
-            return refuse(published.to_string(), digest.to_string());
-        }
-        match (&there.signature, &package.signature) {
-            (_, None) => Ok(Published::Already),
-            (Some(theirs), Some(ours)) if theirs == ours => Ok(Published::Already),
-            (Some(_), Some(_)) => refuse(
-                "signed otherwise".into(),
-                "the same component with another signature".into(),
-            ),
-            (None, Some(signature)) => {
+        match again(&self.place, &there, package)? {
+            Again::Already => Ok(Published::Already),
+            Again::Sign(signature) => {
                 let half = folder.join(unique());
                 // A link is made or is not, and never takes the place of a signature that came first.
                 let added = write_file(&half, signature.as_bytes())

@@ -7,9 +7,14 @@
 mod error;
 mod folder_registry;
 mod lock;
+mod oci_artifact;
+mod oci_error;
+mod oci_login;
+mod oci_registry;
 mod packages;
 mod registry;
 mod release;
+mod s3_registry;
 mod signature;
 mod store;
 

@@ -352,13 +352,7 @@ impl Packages {
         let signed_by = self.keys.verify(&shown, &wasm, signature.as_deref())?;
         let plugin = Plugin::of_bytes(self.store.file(&digest), wasm)?;
         if let Some(why) = release.differs(&plugin) {
-            return Err(PackageError::Damaged {
-                registry: registry.place().into(),
-                name: name.into(),
-                version: version.to_string(),
-                why,
-            }
-            .into());
+            return Err(PackageError::damaged(registry.place(), name, version, why).into());
         }
         self.store.put(&digest, &plugin.wasm, signature.as_deref())?;
         Ok((Arc::new(plugin), signed_by))

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tidegate_core::plan::Digest;
 
 use super::error::PackageError;
 use super::folder_registry::FolderRegistry;
+use super::oci_registry::OciRegistry;
 use super::release::{Package, Release};
+use super::s3_registry::S3Registry;
 
 /// Keeps releases. What it answers is not trusted: whoever fetches compares digest, manifest and signature.
 #[async_trait]
@@ -43,19 +46,57 @@ pub enum Published {
     Signed,
 }
 
-/// The registry that a text names: a folder, from `root` on.
-pub fn open_registry(place: &str, root: &Path) -> Result<Arc<dyn Registry>, PackageError> {
-    let refuse = |why: &str| {
-        Err(PackageError::Registry {
-            registry: place.into(),
-            why: why.into(),
+/// What publishing a version that is there already comes to.
+pub(super) enum Again {
+    /// It is the same.
+    Already,
+    /// It is the same, unsigned: it is given this signature.
+    Sign(String),
+}
+
+/// Compares a version that is there with one that is to be published; other bytes, or another signature, are refused.
+pub(super) fn again(registry: &str, there: &Package, package: &Package) -> Result<Again, PackageError> {
+    let Release {
+        name,
+        version,
+        digest,
+        ..
+    } = &package.release;
+    let refuse = |published: String, found: String| {
+        Err(PackageError::Published {
+            registry: registry.into(),
+            name: name.clone(),
+            version: version.to_string(),
+            published,
+            found,
         })
     };
+    let published = Digest::of(&there.wasm);
+    if published != *digest {
+        return refuse(published.to_string(), digest.to_string());
+    }
+    match (&there.signature, &package.signature) {
+        (_, None) => Ok(Again::Already),
+        (Some(theirs), Some(ours)) if theirs == ours => Ok(Again::Already),
+        (Some(_), Some(_)) => refuse(
+            "signed otherwise".into(),
+            "the same component with another signature".into(),
+        ),
+        (None, Some(signature)) => Ok(Again::Sign(signature.clone())),
+    }
+}
+
+/// The registry that a text names: `s3://BUCKET/PREFIX`, `oci://HOST/PATH`, else a folder, from `root` on. Nothing is
+/// read and nobody is asked before it is used.
+pub fn open_registry(place: &str, root: &Path) -> Result<Arc<dyn Registry>, PackageError> {
+    let refuse = |why: &str| Err(PackageError::unusable(place, why));
     if place.is_empty() || place.chars().any(char::is_control) {
-        return refuse("a registry is a folder's path");
+        return refuse("a registry is a folder's path, `s3://BUCKET/PREFIX` or `oci://HOST/PATH`");
     }
-    if place.contains("://") {
-        return refuse("this Tidegate has registries in folders only");
+    match place.split_once("://") {
+        None => Ok(Arc::new(FolderRegistry::new(place, root.join(place)))),
+        Some(("s3", rest)) => Ok(Arc::new(S3Registry::new(place, rest)?)),
+        Some(("oci", rest)) => Ok(Arc::new(OciRegistry::new(place, rest)?)),
+        Some(_) => refuse("registries are folders, `s3://BUCKET/PREFIX` and `oci://HOST/PATH`"),
     }
-    Ok(Arc::new(FolderRegistry::new(place, root.join(place))))
 }
