@@ -1,47 +1,36 @@
-// Tidies email addresses: `reads` names one column of text, `writes` is `email_tidy`.
+// Multiplies a column: `reads` names one of float64, `writes` is `scaled`. Negative amounts are refused.
 
-import { Bits, Fault, Output, Processed, Shape, Transform, column, made, types } from '@tidegate/sdk';
+import { Output, Processed, Shape, Transform, column, made, types } from '@tidegate/sdk';
 
-export default class Tidy extends Transform {
+export default class Scale extends Transform {
   static configSchema = {
     type: 'object',
-    properties: {
-      domains: {
-        description: 'Leave out rows with addresses of other domains; none keeps all.',
-        type: 'array',
-        items: { type: 'string', minLength: 1 },
-        default: [],
-      },
-    },
+    properties: { factor: { type: 'number', description: 'What amounts are multiplied by.' } },
+    required: ['factor'],
     additionalProperties: false,
   };
 
-  static bind({ domains }, input) {
-    input.expectColumns(1, 'the address');
-    input.expect(0, types.utf8);
-    const wrong = domains.findIndex((domain) => domain.includes('@'));
-    if (wrong >= 0) throw Fault.config(`/domains/${wrong}`, 'a domain has no @');
-    return Object.assign(new Tidy(), { domains: new Set(domains) });
+  static bind({ factor }, input) {
+    input.expectColumns(1, 'the amount');
+    input.expect(0, types.float64);
+    return Object.assign(new Scale(), { factor });
   }
 
   shape() {
-    return Shape.beside(made('email_tidy', types.utf8).from(0));
+    return Shape.beside(made('scaled', types.float64).from(0));
   }
 
   process(batch) {
-    const addresses = batch.column(0).strings().map((address) => address?.trim().toLowerCase() ?? null);
-    const kept = Bits.where(batch.rows, (row) => this.keeps(addresses[row]));
-    const done = new Processed(Output.keep(kept, [column(types.utf8, addresses)]));
-    addresses.forEach((address, row) => {
+    const amounts = batch.column(0);
+    const { values } = amounts;
+    const { factor } = this;
+    const scaled = new Float64Array(batch.rows);
+    for (let row = 0; row < scaled.length; row++) scaled[row] = values[row] * factor;
+    const done = new Processed(Output.all([column(types.float64, scaled, amounts)]));
+    for (let row = 0; row < scaled.length; row++) {
       // Never the value itself: the column may be personal.
-      if (address !== null && !isAddress(address)) done.reject(row, 'bad_email', 'an address is a name, an @ and a domain');
-    });
+      if (values[row] < 0 && !amounts.isNull(row)) done.reject(row, 'amount.negative', 'an amount cannot be negative');
+    }
     return done;
   }
-
-  keeps(address) {
-    return address === null || this.domains.size === 0 || this.domains.has(address.slice(address.indexOf('@') + 1));
-  }
 }
-
-const isAddress = (text) => /^[^@]+@.+$/.test(text);
