@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import wasi
 from .project import CONTRACT, BuildError, Project
 from .section import MANIFEST, with_section
 
@@ -60,9 +61,12 @@ def build(project: Project, paths: Sequence[Path] = (), cache: Path | None = Non
         if kept and kept.is_file():
             component = kept.read_bytes()
         else:
-            component = _componentize(work, ["app", *(f"path{place}" for place in range(len(paths)))])
+            options = wasi.OPTIONS if project.has_http else []
+            component = _componentize(work, options, ["app", *(f"path{place}" for place in range(len(paths)))])
             if kept:
                 write_whole(kept, component)
+    if project.has_http:
+        component = wasi.with_names(component)
     return with_section(component, MANIFEST, project.manifest(schema))
 
 
@@ -99,6 +103,8 @@ def _stage(project: Project, app: Path, schema: str) -> None:
         else:
             shutil.copy(module, app)
     entry = "from tidegate_sdk.guest import configuration\n"
+    if project.has_http:
+        entry += "from tidegate_sdk import http\nfrom tidegate_sdk.guest.http import exchange\n"
     for role, (module, name) in project.roles.items():
         resource, has_functions = _EXPORTS[role]
         text = f"from tidegate_sdk.guest import {role}\nfrom {module} import {name} as plugin\n\n"
@@ -110,24 +116,30 @@ def _stage(project: Project, app: Path, schema: str) -> None:
         # its name in the entry.
         (app / f"{role}.py").write_text(text, encoding="utf-8")
         entry += f"import {role}\n" + (f"from {role} import {role.title()}\n" if has_functions else "")
+    if project.has_http:
+        entry += "\nhttp.exchange = exchange\n"
     entry += f"\nConfiguration = configuration.configuration({schema!r})\n"
     (app / f"{_ENTRY}.py").write_text(entry, encoding="utf-8")
 
 
 def _world(project: Project, wit: Path) -> None:
-    """The contract, with a world of just this plugin's roles."""
+    """The contract, with a world of just this plugin's roles, and of HTTP where it wishes for that."""
     shutil.copytree(wit_folder(), wit)
+    http = ""
+    if project.has_http:
+        wasi.write_packages(wit)
+        http = wasi.WORLD
     exports = "".join(f"  export {role};\n" for role in project.roles)
     (wit / "this-plugin.wit").write_text(
-        f"package tidegate:plugin@{CONTRACT};\n\nworld this-plugin {{\n  include imports;\n  export configuration;\n{exports}}}\n",
+        f"package tidegate:plugin@{CONTRACT};\n\nworld this-plugin {{\n  include imports;\n{http}  export configuration;\n{exports}}}\n",
         encoding="utf-8",
     )
 
 
-def _componentize(work: Path, paths: Sequence[str]) -> bytes:
+def _componentize(work: Path, options: Sequence[str], paths: Sequence[str]) -> bytes:
     output = work / "component.wasm"
     command = [sys.executable, "-c", "from componentize_py import script; script()"]
-    command += ["-d", str(work / "wit"), "-w", "this-plugin", "componentize", "--stub-wasi"]
+    command += ["-d", str(work / "wit"), "-w", "this-plugin", *options, "componentize", "--stub-wasi"]
     for path in paths:
         command += ["-p", path]
     command += [_ENTRY, "-o", str(output)]

@@ -61,10 +61,12 @@ class Project:
             raise BuildError(f"{file}: project.version `{version}` must be a semantic version such as 0.1.0")
         if unknown := tool.keys() - {"roles", "wishes"}:
             raise BuildError(f"{file}: tool.tidegate.{sorted(unknown)[0]} is not known; known are roles and wishes")
-        if unknown := tool.get("wishes", {}).keys() - set(_WISHES):
+        wishes = tool.get("wishes", {})
+        if unknown := wishes.keys() - set(_WISHES):
             raise BuildError(f"{file}: the wish `{sorted(unknown)[0]}` is not known; known are {', '.join(_WISHES)}")
-        if tool.get("wishes", {}).get("http"):
-            raise BuildError(f"{file}: this SDK has no HTTP yet; write a plugin that needs it in Rust")
+        hosts = wishes.get("http", [])
+        if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+            raise BuildError(f'{file}: the wish `http` must be a list of URLs, such as ["https://api.example.com/"]')
         license = project.get("license", "")
         return cls(
             folder=folder,
@@ -75,8 +77,13 @@ class Project:
             authors=[_author(author) for author in project.get("authors", [])],
             repository=project.get("urls", {}).get("Repository", ""),
             roles=_roles(file, tool.get("roles", {})),
-            wishes=tool.get("wishes", {}),
+            wishes=wishes,
         )
+
+    @property
+    def has_http(self) -> bool:
+        """Whether it wishes for HTTP: only then does its component import it."""
+        return bool(self.wishes.get("http"))
 
     def modules(self) -> list[Path]:
         """The Python modules and packages of the folder that go into the component: not tests, not what is hidden."""
