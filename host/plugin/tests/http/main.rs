@@ -6,6 +6,7 @@
 )]
 
 mod limits;
+mod python;
 mod secrets;
 mod server;
 mod urls;
