@@ -208,13 +208,19 @@ impl Sandbox {
 
     /// A guest that gave up after a request was refused gave up for that.
     pub(crate) fn or_refused(&self, fault: Fault) -> Fault {
-        match (fault, self.http.refusal()) {
-            (fault @ (Fault::Fatal(_) | Fault::Trap(_)), Some(refusal)) => Fault::Refused {
+        let refusal = match &fault {
+            Fault::Fatal(_) | Fault::Trap(_) => self.http.refusal(),
+            // Where a language does not tell a refusal from a failed connection, as `fetch` does not, it seems to pass.
+            Fault::Retryable { .. } => self.http.refused_last(),
+            _ => None,
+        };
+        match refusal {
+            Some(refusal) => Fault::Refused {
                 said: fault.to_string(),
                 what: refusal.what,
                 hint: refusal.hint,
             },
-            (fault, _) => fault,
+            None => fault,
         }
     }
 

@@ -66,6 +66,11 @@ impl Gate {
         self.journal.refusal()
     }
 
+    /// The same, unless a request was granted since.
+    pub(crate) fn refused_last(&self) -> Option<Refusal> {
+        self.journal.refused_last()
+    }
+
     /// How long requests were under way.
     pub(crate) fn waits(&self) -> Waits {
         self.waits.clone()
@@ -83,6 +88,7 @@ impl Gate {
             });
         }
         let (granted, url) = admit(&self.grants, request.method(), request.uri())?;
+        self.journal.admit();
         Ok(Exchange {
             client: self.client.clone(),
             granted,

@@ -1,6 +1,6 @@
 //! What the gate has to say: lines in the run's log, and what to grant.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::limits::{MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_CALL, cut};
@@ -24,6 +24,8 @@ pub(super) struct Journal {
     pub(super) secrets: Secrets,
     lines: AtomicU64,
     refusal: Mutex<Option<Refusal>>,
+    /// Whether a request was granted since.
+    admitted_since: AtomicBool,
 }
 
 impl Journal {
@@ -34,6 +36,7 @@ impl Journal {
             secrets,
             lines: AtomicU64::new(0),
             refusal: Mutex::new(None),
+            admitted_since: AtomicBool::new(false),
         }
     }
 
@@ -59,6 +62,12 @@ impl Journal {
     pub(super) fn refuse(&self, refusal: Refusal) {
         self.line(LogLevel::Error, format!("{}; {}", refusal.what, refusal.hint));
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+        self.admitted_since.store(false, Ordering::Relaxed);
+    }
+
+    /// A request was granted.
+    pub(super) fn admit(&self) {
+        self.admitted_since.store(true, Ordering::Relaxed);
     }
 
     /// What was refused last in this call.
@@ -67,5 +76,11 @@ impl Journal {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The same, unless a request was granted since.
+    pub(super) fn refused_last(&self) -> Option<Refusal> {
+        let refusal = self.refusal();
+        refusal.filter(|_| !self.admitted_since.load(Ordering::Relaxed))
     }
 }

@@ -127,6 +127,22 @@ async fn without_a_grant_the_error_says_what_to_write() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_takes_a_refusal_for_a_failed_connection_is_told_too() {
+    let server = Server::start(|_, _| server::answer("500 Internal Server Error", &[], "")).await;
+    let host = Host::new();
+    let granted = || json!([grant(&server.url("/v1/"), json!({}))]);
+    for (paths, code) in [
+        (["/v1/a", "/v2/b"], "plugin.http_refused"),
+        // What it gives up for came behind the refusal, and may pass.
+        (["/v2/b", "/v1/a"], "plugin.retryable"),
+    ] {
+        let ask = json!({"ask": paths.map(|path| json!({"url": server.url(path)})), "hope": true});
+        let error = told(&host, &step(&host, ask, granted()), &[]).await.unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn two_instances_use_one_connection() {
     let server = Server::start(|_, _| ok("hello")).await;
     let host = Host::new();

@@ -13,6 +13,9 @@ struct Config {
     /// Gives up with the first fault, in place of telling it.
     #[serde(default)]
     give_up: bool,
+    /// Gives up with the last fault once all is asked, and takes every fault for one that may pass.
+    #[serde(default)]
+    hope: bool,
     /// Sleeps for so long when all is asked, in milliseconds.
     #[serde(default)]
     sleep_ms: u64,
@@ -90,6 +93,7 @@ impl Transform for Asking {
 
     fn process(&mut self, batch: &Batch) -> Result<Processed, Fault> {
         let mut told = Vec::new();
+        let mut last = None;
         for ask in &self.0.ask {
             told.push(match Self::ask(ask) {
                 Ok(answer) => serde_json::json!({
@@ -98,10 +102,20 @@ impl Transform for Asking {
                     "body": String::from_utf8_lossy(&answer.body),
                 }),
                 Err(fault) if self.0.give_up => return Err(fault),
+                Err(fault) if self.0.hope => {
+                    last = Some(fault.to_string());
+                    continue;
+                }
                 Err(Fault::Retryable { message, after_ms }) => {
                     serde_json::json!({"retryable": message, "after_ms": after_ms})
                 }
                 Err(fault) => serde_json::json!({"fault": fault.to_string()}),
+            });
+        }
+        if let Some(message) = last {
+            return Err(Fault::Retryable {
+                message,
+                after_ms: None,
             });
         }
         std::thread::sleep(std::time::Duration::from_millis(self.0.sleep_ms));
