@@ -10,6 +10,7 @@ mod python;
 mod secrets;
 mod server;
 mod urls;
+mod webhook;
 
 #[path = "../support/mod.rs"]
 mod support;
