@@ -8,6 +8,7 @@
 mod limits;
 mod python;
 mod secrets;
+mod sensor;
 mod server;
 mod urls;
 mod webhook;
