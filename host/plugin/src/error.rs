@@ -109,8 +109,13 @@ impl From<PluginError> for Error {
                 "use a version of the plugin that was built for this contract, or a Tidegate that speaks the other",
             ),
             PluginError::Package(error) => error.into(),
-            PluginError::Link { .. } => Self::new(Kind::Plugin, "plugin.link", message)
-                .hint("rebuild it with an SDK of this Tidegate's contract; a plugin may import nothing else"),
+            PluginError::Link { why, .. } => {
+                Self::new(Kind::Plugin, "plugin.link", message).hint(if why.contains("`wasi:sockets/") {
+                    "a plugin has no sockets: let it ask over HTTP, with the SDK's client and a grant in `http`"
+                } else {
+                    "rebuild it with an SDK of this Tidegate's contract; a plugin may import nothing else"
+                })
+            }
             PluginError::Io { .. } => Self::new(Kind::Resource, "plugin.io", message),
             PluginError::Role { .. } => {
                 Self::new(Kind::Schema, "plugin.role", message).hint("name a plugin that has this role")

@@ -30,6 +30,12 @@ pub(crate) const YIELD_EVERY_MS: u64 = 10;
 /// Entries of one table: SDKs need a few thousand function references, nobody a million.
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 
+/// What a guest may hold of the host's: timers, streams, requests, batches. Ten for each request that one call may make.
+pub(crate) const MAX_HANDLES: usize = 100_000;
+
+/// Random bytes of one call to the host, which makes them while everything else of its thread waits.
+pub(crate) const MAX_RANDOM_BYTES: u64 = 1 << 20;
+
 /// Bounds the linear memories of one store together, and remembers the first breach.
 #[allow(clippy::struct_field_names, reason = "all are bytes, and say so")]
 #[derive(Debug)]

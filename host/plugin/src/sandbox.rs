@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidegate_core::port::{LogLevel, LogLine, LogSink};
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Linker, ResourceTable, ResourceTableError};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
@@ -13,7 +13,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::error::Fault;
 use crate::http::Gate;
-use crate::limits::{Limiter, MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_CALL, YIELD_EVERY_MS, cut};
+use crate::limits::{
+    Limiter, MAX_HANDLES, MAX_LOG_LINE_BYTES, MAX_LOG_LINES_PER_CALL, MAX_RANDOM_BYTES, YIELD_EVERY_MS, cut,
+};
 use crate::log::printable;
 use crate::output::{GuestOutput, last_words};
 use crate::secrets::Secrets;
@@ -106,12 +108,16 @@ pub(crate) struct SandboxConfig {
 pub(crate) fn store(engine: &Engine, config: SandboxConfig) -> Store<Sandbox> {
     let (stdout, stderr) = (GuestOutput::default(), GuestOutput::default());
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(stdout.clone()).stderr(stderr.clone());
+    wasi.stdout(stdout.clone())
+        .stderr(stderr.clone())
+        .max_random_size(MAX_RANDOM_BYTES);
     config.surroundings.set(&mut wasi);
     let wasi = wasi.build();
     let yields = Arc::new(AtomicU64::new(0));
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_HANDLES);
     let sandbox = Sandbox {
-        table: ResourceTable::new(),
+        table,
         limiter: Limiter::new(config.memory_bytes),
         wasi,
         wasi_http: WasiHttpCtx::new(),
@@ -243,6 +249,11 @@ impl Sandbox {
         }
         if error.is::<PoolConcurrencyLimitError>() {
             return Fault::Busy;
+        }
+        if let Some(ResourceTableError::Full) = error.downcast_ref() {
+            return Fault::Trap(format!(
+                "held more than {MAX_HANDLES} timers, streams and requests"
+            ));
         }
         if let Some(I32Exit(status)) = error.downcast_ref() {
             return Fault::Trap(format!("called `exit({status})`"));

@@ -1,5 +1,7 @@
 //! Secrets that the host puts into requests, and what a guest can do about them.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 
 use super::server::{Server, answer, ok};
@@ -126,4 +128,27 @@ async fn the_longest_grant_with_the_method_speaks() {
         .map(|seen| seen.all("x-key").join(","))
         .collect();
     assert_eq!(keys, ["narrow", "wide", "wide"]);
+}
+
+#[tokio::test]
+async fn a_secret_of_the_config_does_not_leave_with_a_request_that_is_not_granted() {
+    const HELD: &str = "hush-5ecret";
+    let server = Server::start(|_, _| ok("hello")).await;
+    let host = Host::new();
+    let grants = json!([grant(&server.url("/v1/"), json!({}))]);
+    for url in [
+        format!("http://{HELD}.example.com/v1/"),
+        format!("http://{HELD}@127.0.0.1:{}/v1/", server.port),
+        server.url(&format!("/{HELD}/x")),
+        server.url(&format!("/v2/x?q={HELD}")),
+        server.url(&format!("/v1/../{HELD}")),
+    ] {
+        let ask = json!({"ask": [{"url": url, "headers": [["x-key", HELD]]}], "give_up": true});
+        let step = step(&host, ask, grants.clone());
+        let error = told(&host, &step, &[HELD.to_owned()]).await.unwrap_err();
+        assert_eq!(error.code, "plugin.http_refused", "{error}");
+        let said = format!("{} {:?}", error.render(), host.messages());
+        assert!(!said.contains(HELD), "{said}");
+    }
+    assert_eq!(server.accepted.load(Ordering::SeqCst), 0);
 }

@@ -2,6 +2,9 @@
 
 #![allow(unsafe_code, unconditional_recursion)]
 
+#[cfg(target_arch = "wasm32")]
+mod wasi;
+
 use std::cell::Cell;
 
 use tidegate_sdk::bindings::configuration::exports::tidegate::plugin::configuration;
@@ -235,6 +238,8 @@ impl wit::GuestTransformer for Bound {
         let rows = input.row_count();
         self.calls.set(self.calls.get() + 1);
         let whole = |length: usize| vec![1u8; length];
+        #[cfg(target_arch = "wasm32")]
+        wasi::does(&self.deed);
         Ok(match self.deed.as_str() {
             "trap" => panic!("on purpose"),
             "second-batch-trap" if self.calls.get() > 1 => panic!("on the second batch"),
@@ -312,6 +317,20 @@ impl wit::GuestTransformer for Bound {
                     calls: Cell::new(0),
                 }));
             },
+            // All that it can get, held for as long as it can.
+            "hoard" => {
+                let mut held: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    let mut more = Vec::new();
+                    if more.try_reserve_exact(1 << 20).is_err() {
+                        break;
+                    }
+                    more.resize(1 << 20, 1);
+                    held.push(more);
+                }
+                std::hint::black_box(&held);
+                spin()
+            }
             "first-batch-grows" => {
                 assert!(self.calls.get() == 1, "on the second batch");
                 let refused = Vec::<u8>::new().try_reserve_exact(1 << 30).is_err();
@@ -506,6 +525,23 @@ impl wit::GuestTransformer for Bound {
                 rest: wit::Disposition::Filtered,
             },
             "fault" => return Err(types::Fault::Fatal("x".repeat(1 << 20))),
+            "fault-huge" => return Err(types::Fault::InvalidData("x".repeat(20 << 20))),
+            // The same row, over and over.
+            "reject-flood" => wit::Processed {
+                outputs: Vec::new(),
+                rejects: vec![reject(0, "x"); 200_000],
+                rest: wit::Disposition::Filtered,
+            },
+            "reject-each" => wit::Processed {
+                outputs: Vec::new(),
+                rejects: (0..rows)
+                    .map(|row| wit::Reject {
+                        message: "m".repeat(1 << 20),
+                        ..reject(row, "x")
+                    })
+                    .collect(),
+                rest: wit::Disposition::Filtered,
+            },
             "retryable" => {
                 return Err(types::Fault::Retryable(types::Retry {
                     message: "busy".into(),
