@@ -108,10 +108,12 @@ fn killed(project: &Project, arguments: &[&str], mut child: Child, reference: &R
             Killed::Early
         }
         Some("succeeded") => Killed::Late,
-        Some(_) => {
+        Some("failed") => {
+            assert_eq!(runs[0]["error"]["code"], "run.lost");
             project.tidegate(&["runs", "retry", "latest"]).succeeded();
             Killed::Resumed(resumed(project))
         }
+        Some(state) => panic!("nobody is left to work on the run, and it is {state}"),
     };
     assert_like(project, reference);
     outcome

@@ -27,15 +27,23 @@ pub(crate) async fn run(folder: &Path, command: &RunsCommand, output: &Output) -
     }
 }
 
+/// What looks at runs, once those whose worker died say so.
+async fn viewer(project: &Arc<Project>) -> Result<Orchestrator, Error> {
+    let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
+    orchestrator.sweep().await?;
+    Ok(orchestrator)
+}
+
 async fn list(
-    project: &Project,
+    project: &Arc<Project>,
     asset: Option<&str>,
     limit: u32,
     output: &Output,
 ) -> Result<ExitCode, Errors> {
-    let state = session::open_state(project).await?;
     let asset = asset.map(|name| session::asset(project, name)).transpose()?;
-    let runs = state
+    let orchestrator = viewer(project).await?;
+    let runs = orchestrator
+        .state
         .runs(&RunFilter {
             asset,
             limit,
@@ -82,7 +90,7 @@ fn request(request: &Value) -> String {
 }
 
 async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
-    let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
+    let orchestrator = viewer(project).await?;
     let run = orchestrator.find_run(run).await?;
     let partitions = orchestrator.state.run_partitions(run.id).await?;
     let done = orchestrator.state.run_materializations(run.id).await?;
@@ -154,7 +162,7 @@ async fn logs(
     output: &Output,
 ) -> Result<ExitCode, Errors> {
     let asset = asset.map(|name| session::asset(project, name)).transpose()?;
-    let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
+    let orchestrator = viewer(project).await?;
     let run = orchestrator.find_run(run).await?;
     let partitions = orchestrator.state.run_partitions(run.id).await?;
     for partition in partitions
