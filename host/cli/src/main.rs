@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the runtime did not start: {error}");
+            complain!("error: the runtime did not start: {error}");
             return ExitCode::from(1);
         }
     };

@@ -295,6 +295,19 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn a_run_goes_on_where_nobody_can_read_of_it() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let project = started();
+    let mut run = project.command(&["run", "--all"]);
+    let status = run.stdout(full()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(project.last_state(), "succeeded");
+    // An error that cannot be printed has its exit code all the same.
+    let mut run = project.command(&["run", "nope"]);
+    assert_eq!(run.stderr(full()).status().unwrap().code(), Some(2));
+}
+
+#[test]
 fn what_failed_above_is_not_tried_below() {
     let project = started();
     project.asset(

@@ -243,6 +243,33 @@ fn a_killed_run_leaves_what_was_loaded_before_in_sight() {
 }
 
 #[test]
+fn of_two_that_take_a_run_up_at_once_one_does() {
+    let _alone = alone();
+    for _ in 0..3 {
+        let project = half_a_year();
+        let mut child = project.start(&["run", "flights"]);
+        assert!(project.staged("flights", 2, &mut child));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let takers: Vec<Child> = (0..3)
+            .map(|_| project.start(&["runs", "retry", "latest"]))
+            .collect();
+        let codes: Vec<Option<i32>> = takers
+            .into_iter()
+            .map(|mut taker| taker.wait().unwrap().code())
+            .collect();
+        assert_eq!(
+            codes.iter().filter(|code| **code == Some(0)).count(),
+            1,
+            "{codes:?}"
+        );
+        assert_eq!(project.last_state(), "succeeded", "{codes:?}");
+        assert!(project.rows("flights").unwrap().num_rows() > 150_000);
+        project.assert_tidy("flights");
+    }
+}
+
+#[test]
 fn a_worker_that_is_only_paused_keeps_its_claim() {
     let _alone = alone();
     let project = Project::new();

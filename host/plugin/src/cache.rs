@@ -1,7 +1,8 @@
 //! Compiled components on disk, so that a plugin is compiled once a machine.
 //!
 //! A compiled component is native code, and loading one is trusting it. So the cache lies in a folder of the user's,
-//! never in a project (a project is cloned from anywhere), and a folder that others may write to is refused.
+//! never in a project (a project is cloned from anywhere). A folder that others own or may write to is refused, and so is
+//! one that lies where others could put another in its place.
 
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -36,17 +37,27 @@ impl Cache {
             .mode(0o700)
             .create(folder)
             .map_err(|error| io("cannot make the plugin cache", folder, &error))?;
-        if writable_by_others(folder) != Some(false) {
-            return Err(PluginError::Io {
-                what: "refusing the plugin cache",
-                file: folder.display().to_string(),
-                why: "others may write to it, and what lies there is run as native code; chmod go-w it"
-                    .into(),
-            });
+        // Looked at where it really lies, so that no link on the way to it can be turned elsewhere afterwards.
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| io("cannot find the plugin cache", folder, &error))?;
+        let refuse = |why: String| PluginError::Io {
+            what: "refusing the plugin cache",
+            file: folder.display().to_string(),
+            why: format!("{why}, and what lies there is run as native code"),
+        };
+        if !is_own(&folder, 0o022) {
+            return Err(refuse(
+                "others own it or may write to it (chown it to yourself, and chmod go-w it)".into(),
+            ));
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        if let Some(open) = folder.ancestors().skip(1).find(|above| !keeps_names(above)) {
+            return Err(refuse(format!(
+                "others may put another in its place, since they own or may write to `{}`",
+                open.display()
+            )));
+        }
+        Ok(Self { folder })
     }
 
     /// The component of these bytes: loaded where it was compiled before, else compiled and kept.
@@ -57,9 +68,9 @@ impl Cache {
         wasm: &[u8],
     ) -> Result<Component, String> {
         let file = self.file(engine, digest);
-        if writable_by_others(&file) == Some(false) {
-            // SAFETY: the file was written by this function below, and neither it nor its folder can be written to by
-            // another user; the engine's compatibility is part of its name, and wasmtime checks it again.
+        if is_own(&file, 0o022) {
+            // SAFETY: the file was written by this function below, and neither it nor its folder belongs to or can be
+            // written to by another user; the engine's compatibility is part of its name, and wasmtime checks it again.
             match unsafe { Component::deserialize_file(engine, &file) } {
                 Ok(component) => return Ok(component),
                 // A file cut short by a full disk: compile anew and replace it.
@@ -82,11 +93,20 @@ impl Cache {
     }
 }
 
-/// Whether somebody else may write to a file or folder; none where it is not there.
-fn writable_by_others(path: &Path) -> Option<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = std::fs::metadata(path).ok()?;
-    Some(metadata.permissions().mode() & 0o022 != 0)
+/// Whether a file or folder is there, belongs to this user or root, and has none of these rights.
+fn is_own(path: &Path, rights: u32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).is_ok_and(|metadata| {
+        let owner = metadata.uid();
+        (owner == 0 || owner == rustix::process::geteuid().as_raw()) && metadata.mode() & rights == 0
+    })
+}
+
+/// Whether nobody else can rename what lies in a folder: not theirs, and not everybody's unless it is sticky, as `/tmp` is.
+/// Its group may write to it: on many systems that is the user alone.
+fn keeps_names(folder: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    is_own(folder, 0o002) || (is_own(folder, 0) && !is_own(folder, STICKY))
 }
 
 /// Writes a file so that nobody ever sees half of it, nor writes to it.

@@ -75,7 +75,12 @@ impl Plugin {
             file: file.display().to_string(),
             why: error.to_string(),
         };
-        let length = std::fs::metadata(file).map_err(io)?.len();
+        let found = std::fs::metadata(file).map_err(io)?;
+        // Reading a pipe waits for whoever writes to it.
+        if !found.is_file() {
+            return Err(not("it is not a regular file".into()));
+        }
+        let length = found.len();
         if length > MAX_PLUGIN_BYTES {
             return Err(not(format!("it has {length} bytes")));
         }

@@ -301,7 +301,26 @@ async fn a_compiled_plugin_is_used_again_and_only_where_it_is_safe() {
         mode(&cache, open);
         let error = Error::from(Runtime::new(&cache).err().unwrap());
         assert_eq!(error.code, "plugin.io");
-        assert!(error.message.contains("others may write to it"), "{error}");
+        assert!(error.message.contains("may write to it"), "{error}");
+    }
+    mode(&cache, 0o700);
+    // Where somebody else could put another folder in its place.
+    let above = folder.path().join("not");
+    mode(&above, 0o777);
+    let error = Error::from(Runtime::new(&cache).err().unwrap());
+    assert!(error.message.contains("another in its place"), "{error}");
+    mode(&above, 0o1777);
+    Runtime::new(&cache).unwrap();
+    // Only root can give files away; CI is.
+    if std::os::unix::fs::chown(&fourth.0, Some(65_534), None).is_ok() {
+        let fifth = compiled(Runtime::new(&cache).unwrap()).await;
+        assert_ne!(fourth.1, fifth.1, "a file of somebody else was run");
+        for theirs in [&above, &cache] {
+            std::os::unix::fs::chown(theirs, Some(65_534), None).unwrap();
+            let error = Error::from(Runtime::new(&cache).err().unwrap());
+            assert!(error.message.contains("refusing the plugin cache"), "{error}");
+            std::os::unix::fs::chown(theirs, Some(0), None).unwrap();
+        }
     }
     // A file where the folder should be.
     let error = Error::from(Runtime::new(&fourth.0).err().unwrap());

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::QueryBuilder;
 use sqlx::types::{Json, Uuid};
 use tidegate_core::plan::{AssetName, RunId};
-use tidegate_core::port::{NewRun, PartitionState, RunFilter, RunRecord, RunState};
+use tidegate_core::port::{NewRun, PartitionState, RunFilter, RunMove, RunRecord, RunState};
 
 use crate::error::StateError;
 use crate::pool::Pool;
@@ -80,24 +80,39 @@ pub(crate) async fn insert(pool: &Pool, run: &NewRun) -> Result<(), StateError> 
     Ok(())
 }
 
-pub(crate) async fn set_state(
-    pool: &Pool,
-    run: RunId,
-    [from, to]: [RunState; 2],
-    error: Option<&tidegate_core::Error>,
-    at: DateTime<Utc>,
-) -> Result<bool, StateError> {
-    let error = error.map(|error| to_json("the run's error", error)).transpose()?;
-    let moved = on_pool!(pool, |db| {
-        sqlx::query("UPDATE runs SET state = $1, updated_at = $2, error = $3 WHERE id = $4 AND state = $5")
-            .bind(to.text())
-            .bind(instant(at))
-            .bind(error)
-            .bind(run.0)
-            .bind(from.text())
-            .execute(db)
-            .await?
-            .rows_affected()
+/// The event is of the same transaction: whoever sees the run moved sees by whom.
+pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, StateError> {
+    let error = change
+        .error
+        .as_ref()
+        .map(|error| to_json("the run's error", error))
+        .transpose()?;
+    let event = change.event();
+    let data = to_json("an event", &event.data)?;
+    let moved = in_transaction!(pool, |tx, dialect| {
+        let moved = sqlx::query(
+            "UPDATE runs SET state = $1, updated_at = $2, error = $3
+             WHERE id = $4 AND state = $5 AND ($6 IS NULL OR updated_at = $6)",
+        )
+        .bind(change.to.text())
+        .bind(instant(change.at))
+        .bind(&error)
+        .bind(change.run.0)
+        .bind(change.from.text())
+        .bind(change.seen.map(instant))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if moved == 1 {
+            sqlx::query("INSERT INTO events (run, kind, data, at) VALUES ($1, $2, $3, $4)")
+                .bind(event.run.0)
+                .bind(event.kind.text())
+                .bind(&data)
+                .bind(instant(event.at))
+                .execute(&mut *tx)
+                .await?;
+        }
+        moved
     });
     Ok(moved == 1)
 }

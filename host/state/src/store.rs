@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
 use tidegate_core::port::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Event, Materialization, NewRun, PartitionState,
-    QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StoredEvent,
+    QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StoredEvent,
 };
 use tidegate_core::{Error, Result};
 
@@ -54,15 +54,8 @@ impl StateStore for SqlStateStore {
         Ok(runs::insert(&self.pool, run).await?)
     }
 
-    async fn move_run(
-        &self,
-        run: RunId,
-        from: RunState,
-        to: RunState,
-        error: Option<&Error>,
-        at: DateTime<Utc>,
-    ) -> Result<bool> {
-        Ok(runs::set_state(&self.pool, run, [from, to], error, at).await?)
+    async fn move_run(&self, change: &RunMove) -> Result<bool> {
+        Ok(runs::set_state(&self.pool, change).await?)
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>> {

@@ -70,7 +70,7 @@ pub(crate) fn stop_when_told(orchestrator: &Orchestrator) {
             }
         };
         told().await;
-        eprintln!(
+        complain!(
             "stopping; what is not finished is not shown, and `tidegate runs retry` goes on (again: stop at once)"
         );
         cancel.cancel();
@@ -110,7 +110,7 @@ pub(crate) fn show(
             } else {
                 String::new()
             };
-            eprintln!("{}{more}\n", error.render());
+            complain!("{}{more}\n", error.render());
         }
         table(report, plans, project, launch.dry_run).print();
         for outcome in &report.partitions {

@@ -30,7 +30,7 @@ impl Output {
         if self.json {
             match serde_json::to_string_pretty(value) {
                 Ok(text) => say!("{text}"),
-                Err(error) => eprintln!("error: {error}"),
+                Err(error) => complain!("error: {error}"),
             }
         } else {
             human();
@@ -43,10 +43,10 @@ impl Output {
             say!("{}", serde_json::json!({"errors": errors.0}));
         } else {
             for error in &errors.0 {
-                eprintln!("{}\n", error.render());
+                complain!("{}\n", error.render());
             }
             if errors.0.len() > 1 {
-                eprintln!("{} errors", errors.0.len());
+                complain!("{} errors", errors.0.len());
             }
         }
         ExitCode::from(

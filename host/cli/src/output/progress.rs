@@ -53,7 +53,7 @@ impl Watch {
         match &self.bars {
             Some(bars) => drop(bars.all.println(text)),
             None if self.quiet => {}
-            None => eprintln!("{text}"),
+            None => complain!("{text}"),
         }
     }
 }

@@ -531,6 +531,47 @@ async fn a_damaged_manifest_is_refused() {
     );
     let found = project.asset("orders", "n: int64", None).await.unwrap_err();
     assert!(found.message.contains("newer than this version"), "{found}");
+    let second = text.replace("\"version\": 1", "\"version\": 2");
+    let part = "part-1-0.parquet";
+    for (other, words) in [
+        (text.clone(), "it says that it is version 1"),
+        (
+            second.replace(part, "../../elsewhere/x.parquet"),
+            "is not the name of a part",
+        ),
+        (
+            second.replace(part, "/elsewhere/x.parquet"),
+            "is not the name of a part",
+        ),
+        (
+            second.replace(part, "part-1-0.parquet.staged"),
+            "is not the name of a part",
+        ),
+        (
+            second.replace(part, "part-01-0.parquet"),
+            "is not the name of a part",
+        ),
+    ] {
+        project.write("orders/_manifest/00000000000000000002.json", other);
+        let found = project.asset("orders", "n: int64", None).await.unwrap_err();
+        assert_eq!(found.code, "file.manifest_bad");
+        assert!(found.message.contains(words), "{found}");
+    }
+    let mut twice: serde_json::Value = serde_json::from_str(&second).unwrap();
+    let parts = twice["parts"].as_array_mut().unwrap();
+    parts.push(parts[0].clone());
+    project.write("orders/_manifest/00000000000000000002.json", twice.to_string());
+    let found = project.asset("orders", "n: int64", None).await.unwrap_err();
+    assert!(found.message.contains("is in it twice"), "{found}");
+    // The last version that a number can hold leaves none for the next load.
+    std::fs::remove_file(project.path("orders/_manifest/00000000000000000002.json")).unwrap();
+    let last = text.replace("\"version\": 1", &format!("\"version\": {}", u64::MAX));
+    project.write(&format!("orders/_manifest/{}.json", u64::MAX), last);
+    let found = Attempt::new(&project, Load::Replace, 2, "b")
+        .load(0..2)
+        .await
+        .unwrap_err();
+    assert_eq!(found.code, "file.manifest_bad");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod check;
 mod connector;
 mod engine;
 mod log;
+mod run_move;
 mod state;
 mod transform;
 
@@ -21,6 +22,7 @@ pub use connector::{
 };
 pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
+pub use run_move::RunMove;
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Event, EventKind, Materialization, NewRun, PartitionState,
     QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::StepCounts;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, Digest, Epoch, PartitionKey, RunId, WorkerId};
-use crate::port::{Cursor, LoadReceipt, Part};
+use crate::port::{Cursor, LoadReceipt, Part, RunMove};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -408,15 +408,9 @@ pub struct StoredEvent {
 pub trait StateStore: Send + Sync {
     /// Inserts a run in state queued, its partitions pending.
     async fn insert_run(&self, run: &NewRun) -> Result<()>;
-    /// Moves a run from one state to another; `false` where it was not in `from`.
-    async fn move_run(
-        &self,
-        run: RunId,
-        from: RunState,
-        to: RunState,
-        error: Option<&Error>,
-        at: DateTime<Utc>,
-    ) -> Result<bool>;
+    /// Moves a run from one state to another, and keeps the event of it; `false`, with nothing changed, where the run is
+    /// not where the move begins.
+    async fn move_run(&self, change: &RunMove) -> Result<bool>;
     /// One run.
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>>;
     /// Runs, newest first.

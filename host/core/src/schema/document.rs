@@ -31,9 +31,13 @@ impl Document {
     pub fn read(path: &Path, shown: &str) -> Result<Self, Error> {
         let fail =
             |code: &str, message: String| Error::new(Kind::Schema, code, message).at(Place::line(shown, 1));
-        let length = std::fs::metadata(path)
-            .map_err(|error| fail("schema.unreadable", format!("cannot read the file: {error}")))?
-            .len();
+        let found = std::fs::metadata(path)
+            .map_err(|error| fail("schema.unreadable", format!("cannot read the file: {error}")))?;
+        // Reading a pipe waits for whoever writes to it.
+        if !found.is_file() {
+            return Err(fail("schema.unreadable", "it is not a regular file".into()));
+        }
+        let length = found.len();
         if length > MAX_DOCUMENT_BYTES {
             return Err(fail(
                 "schema.too_large",

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
-use tidegate_core::port::{ArtifactStore, Engine, NewRun, PartitionState, RunState, StateStore};
+use tidegate_core::port::{ArtifactStore, Engine, NewRun, PartitionState, RunMove, RunState, StateStore};
 use tidegate_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -97,6 +97,7 @@ impl Orchestrator {
         plans: &[AssetPlan],
         items: Vec<Item>,
     ) -> Result<RunReport> {
+        self.workers.begin();
         self.advance(run, RunState::Queued, RunState::Starting, None)
             .await?;
         self.advance(run, RunState::Starting, RunState::Running, None)
@@ -114,12 +115,21 @@ impl Orchestrator {
         } else {
             self.advance(run, RunState::Running, report.state, failed).await?;
         }
+        self.workers.finish();
         Ok(report)
     }
 
     async fn advance(&self, run: RunId, from: RunState, to: RunState, error: Option<&Error>) -> Result<()> {
-        let by = self.workers.id();
-        transition(self.state.as_ref(), run, by, [from, to], error, Utc::now()).await
+        let change = RunMove {
+            run,
+            from,
+            to,
+            seen: None,
+            error: error.cloned(),
+            by: self.workers.id().clone(),
+            at: Utc::now(),
+        };
+        transition(self.state.as_ref(), &change).await
     }
 
     async fn work(

@@ -3,7 +3,8 @@
 use chrono::{TimeDelta, Utc};
 use tidegate_core::plan::{AssetName, RunId, WorkerId};
 use tidegate_core::port::{
-    AttemptKey, AttemptRecord, EventKind, PartitionState, RunFilter, RunPartition, RunRecord, RunState,
+    AttemptKey, AttemptRecord, EventKind, PartitionState, RunFilter, RunMove, RunPartition, RunRecord,
+    RunState,
 };
 use tidegate_core::{Error, Kind, Result};
 
@@ -71,15 +72,16 @@ impl Orchestrator {
             RunState::Succeeded => return Err(refused("has succeeded; start a new run".into())),
             other => return Err(refused(format!("is {}, and its worker is alive", other.text()))),
         }
-        transition(
-            self.state.as_ref(),
-            run.id,
-            self.workers.id(),
-            [current.state, RunState::Queued],
-            None,
-            Utc::now(),
-        )
-        .await?;
+        let change = RunMove {
+            run: run.id,
+            from: current.state,
+            to: RunState::Queued,
+            seen: Some(current.updated_at),
+            error: None,
+            by: self.workers.id().clone(),
+            at: Utc::now(),
+        };
+        transition(self.state.as_ref(), &change).await?;
         let mut items = Vec::new();
         for partition in self.state.run_partitions(run.id).await? {
             if partition.state == PartitionState::Succeeded {
@@ -180,16 +182,17 @@ impl Orchestrator {
                 "`tidegate runs retry {}` goes on from its checkpoints",
                 run.id
             ));
-        let to = [run.state, RunState::Failed];
-        let moved = transition(
-            self.state.as_ref(),
-            run.id,
-            self.workers.id(),
-            to,
-            Some(&error),
+        // Where somebody has taken it up again since it was looked at, it is not lost.
+        let change = RunMove {
+            run: run.id,
+            from: run.state,
+            to: RunState::Failed,
+            seen: Some(run.updated_at),
+            error: Some(error),
+            by: self.workers.id().clone(),
             at,
-        )
-        .await;
+        };
+        let moved = transition(self.state.as_ref(), &change).await;
         match moved {
             Err(error) if error.code == StateError::CODE => Ok(()),
             moved => moved,

@@ -1,9 +1,7 @@
 //! Which state of a run may follow which; nowhere else is this decided.
 
-use chrono::{DateTime, Utc};
-use serde_json::json;
-use tidegate_core::plan::{RunId, WorkerId};
-use tidegate_core::port::{Event, EventKind, RunState, StateStore};
+use tidegate_core::plan::RunId;
+use tidegate_core::port::{RunMove, RunState, StateStore};
 use tidegate_core::{Error, Kind, Result};
 
 /// A run was to be moved where it cannot go.
@@ -43,33 +41,13 @@ fn legal(from: RunState, to: RunState) -> bool {
     )
 }
 
-/// Moves a run and records the event; refused where the move is not legal or somebody else moved the run before.
-pub(crate) async fn transition(
-    state: &dyn StateStore,
-    run: RunId,
-    by: &WorkerId,
-    [from, to]: [RunState; 2],
-    error: Option<&Error>,
-    at: DateTime<Utc>,
-) -> Result<()> {
-    if !legal(from, to) || !state.move_run(run, from, to, error, at).await? {
+/// Moves a run; refused where the move is not legal or somebody else moved the run before.
+pub(crate) async fn transition(state: &dyn StateStore, change: &RunMove) -> Result<()> {
+    let (run, from, to) = (change.run, change.from, change.to);
+    if !legal(from, to) || !state.move_run(change).await? {
         return Err(StateError { run, from, to }.into());
     }
-    let event = Event {
-        run,
-        asset: None,
-        partition: None,
-        attempt: None,
-        kind: EventKind::RunState,
-        data: json!({
-            "from": from.text(),
-            "to": to.text(),
-            "worker": by,
-            "error": error.map(|error| &error.code),
-        }),
-        at,
-    };
-    state.append_events(&[event]).await
+    Ok(())
 }
 
 #[cfg(test)]

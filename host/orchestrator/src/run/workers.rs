@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tidegate_core::plan::WorkerId;
 
@@ -15,6 +16,8 @@ pub struct Workers {
     id: WorkerId,
     /// Held for as long as the process works.
     lock: File,
+    /// Runs whose end is not in the state yet.
+    open_runs: AtomicU32,
 }
 
 impl Workers {
@@ -41,7 +44,18 @@ impl Workers {
             folder: folder.to_owned(),
             id,
             lock,
+            open_runs: AtomicU32::new(0),
         })
+    }
+
+    /// This worker has taken up a run.
+    pub(super) fn begin(&self) {
+        self.open_runs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The end of a run that this worker took up is in the state.
+    pub(super) fn finish(&self) {
+        self.open_runs.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// This worker.
@@ -79,7 +93,10 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         let _ = self.lock.unlock();
-        let _ = std::fs::remove_file(self.folder.join(&self.id.0));
+        // One that ends in the middle of a run leaves its file, unlocked: the others see that it is dead.
+        if self.open_runs.load(Ordering::Relaxed) == 0 {
+            let _ = std::fs::remove_file(self.folder.join(&self.id.0));
+        }
     }
 }
 
@@ -97,6 +114,14 @@ mod tests {
         drop(other);
         me.forget(&[WorkerId("1-gone".into())]);
         assert_eq!(me.dead(), []);
+        // Of two that end by themselves, the one whose run did not.
+        let (ended, broken) = (Workers::join(&folder).unwrap(), Workers::join(&folder).unwrap());
+        let id = broken.id().clone();
+        ended.begin();
+        ended.finish();
+        broken.begin();
+        drop((ended, broken));
+        assert_eq!(me.dead(), [id]);
         drop(me);
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -64,10 +64,14 @@ impl FolderRegistry {
     ) -> Result<Vec<T>, PackageError> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound && folder != self.folder => {
+            // What is no folder in a registry is not one of its plugins.
+            Err(error)
+                if folder != self.folder
+                    && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Ok(Vec::new());
             }
-            Err(error) => return Err(self.unusable(&error.to_string())),
+            Err(error) => return Err(self.unusable(&format!("`{}`: {error}", folder.display()))),
         };
         let mut found: Vec<T> = entries
             .filter_map(|entry| good(entry.ok()?.file_name().to_str()?))
@@ -198,11 +202,14 @@ impl Registry for FolderRegistry {
 
 /// A file's bytes up to a limit; none where it is not there.
 pub(crate) fn bounded(file: &Path, limit_bytes: u64) -> Result<Option<Vec<u8>>, String> {
-    let open = match fs::File::open(file) {
-        Ok(open) => open,
+    match fs::metadata(file) {
+        Ok(found) if found.is_file() => {}
+        // Opening a pipe waits for whoever writes to it.
+        Ok(_) => return Err("it is not a regular file".into()),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
-    };
+    }
+    let open = fs::File::open(file).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     open.take(limit_bytes + 1)
         .read_to_end(&mut bytes)

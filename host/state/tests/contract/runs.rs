@@ -1,8 +1,9 @@
 //! Runs: inserting, moving, listing.
 
 use serde_json::json;
-use tidegate_core::plan::RunId;
-use tidegate_core::port::{PartitionState, RunFilter, RunRecord, RunState, StateStore};
+use tidegate_core::Error;
+use tidegate_core::plan::{RunId, WorkerId};
+use tidegate_core::port::{PartitionState, RunFilter, RunMove, RunRecord, RunState, StateStore};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -52,26 +53,49 @@ async fn a_run_is_read_as_it_was_inserted(place: &Place) {
     );
 }
 
+/// A move by the worker `mover`, at a time.
+fn a_move(run: RunId, [from, to]: [RunState; 2], error: Option<&Error>, seconds: i64) -> RunMove {
+    RunMove {
+        run,
+        from,
+        to,
+        seen: None,
+        error: error.cloned(),
+        by: WorkerId("mover".into()),
+        at: at(seconds),
+    }
+}
+
 async fn a_move_needs_the_state_it_starts_from(place: &Place) {
     let run = run_of(place, &[("orders", "")]).await;
     let cause = error("a partition failed");
     let store = &place.store;
     assert!(
         !store
-            .move_run(run, RunState::Running, RunState::Failed, Some(&cause), at(1))
+            .move_run(&a_move(
+                run,
+                [RunState::Running, RunState::Failed],
+                Some(&cause),
+                1
+            ))
             .await
             .unwrap()
     );
     assert_eq!(store.run(run).await.unwrap().unwrap().updated_at, at(0));
     assert!(
         store
-            .move_run(run, RunState::Queued, RunState::Running, None, at(2))
+            .move_run(&a_move(run, [RunState::Queued, RunState::Running], None, 2))
             .await
             .unwrap()
     );
     assert!(
         store
-            .move_run(run, RunState::Running, RunState::Failed, Some(&cause), at(3))
+            .move_run(&a_move(
+                run,
+                [RunState::Running, RunState::Failed],
+                Some(&cause),
+                3
+            ))
             .await
             .unwrap()
     );
@@ -81,10 +105,44 @@ async fn a_move_needs_the_state_it_starts_from(place: &Place) {
         (record.state, record.updated_at, record.error),
         (RunState::Failed, at(3), Some(cause))
     );
+    // Each move that was made is an event, and no other.
+    let events = store.events(run, 0, 10).await.unwrap();
+    let moves: Vec<_> = events
+        .iter()
+        .map(|stored| {
+            (
+                stored.event.data["from"].as_str(),
+                stored.event.data["to"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        moves,
+        [
+            (Some("queued"), Some("running")),
+            (Some("running"), Some("failed"))
+        ]
+    );
+    assert_eq!(events[1].event.data["worker"], "mover");
+    // It has moved since it was looked at, though it may be where it was again.
+    for (seen, moved) in [(at(2), false), (at(3), true)] {
+        let change = RunMove {
+            seen: Some(seen),
+            ..a_move(run, [RunState::Failed, RunState::Queued], None, 3)
+        };
+        assert_eq!(store.move_run(&change).await.unwrap(), moved, "{seen}");
+    }
+    let back = a_move(
+        run,
+        [RunState::Queued, RunState::Failed],
+        Some(&error("again")),
+        3,
+    );
+    assert!(store.move_run(&back).await.unwrap());
     // A run that is taken up again is not failed any more.
     assert!(
         store
-            .move_run(run, RunState::Failed, RunState::Queued, None, at(4))
+            .move_run(&a_move(run, [RunState::Failed, RunState::Queued], None, 4))
             .await
             .unwrap()
     );
@@ -92,7 +150,7 @@ async fn a_move_needs_the_state_it_starts_from(place: &Place) {
     let unknown = RunId(Uuid::now_v7());
     assert!(
         !store
-            .move_run(unknown, RunState::Queued, RunState::Running, None, at(1))
+            .move_run(&a_move(unknown, [RunState::Queued, RunState::Running], None, 1))
             .await
             .unwrap()
     );
@@ -105,7 +163,7 @@ async fn one_of_many_movers_wins(place: &Place) {
         let store = place.store.clone();
         movers.spawn(async move {
             store
-                .move_run(run, RunState::Queued, RunState::Starting, None, at(1))
+                .move_run(&a_move(run, [RunState::Queued, RunState::Starting], None, 1))
                 .await
         });
     }
@@ -146,12 +204,12 @@ async fn lists_are_filtered_and_paged_newest_first(place: &Place) {
     }
     place
         .store
-        .move_run(runs[4], RunState::Queued, RunState::Running, None, at(1))
+        .move_run(&a_move(runs[4], [RunState::Queued, RunState::Running], None, 1))
         .await
         .unwrap();
     place
         .store
-        .move_run(runs[1], RunState::Queued, RunState::Running, None, at(1))
+        .move_run(&a_move(runs[1], [RunState::Queued, RunState::Running], None, 1))
         .await
         .unwrap();
 
@@ -266,7 +324,12 @@ async fn documents_and_keys_of_any_text_are_kept(place: &Place) {
     assert!(
         place
             .store
-            .move_run(run.id, RunState::Queued, RunState::Failed, Some(&quoting), at(1))
+            .move_run(&a_move(
+                run.id,
+                [RunState::Queued, RunState::Failed],
+                Some(&quoting),
+                1
+            ))
             .await
             .unwrap()
     );

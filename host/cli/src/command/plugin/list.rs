@@ -118,7 +118,7 @@ fn show(lines: &[Line], errors: &[Error], output: &Output) {
             table.print();
         }
         for error in errors {
-            eprintln!("{}\n", error.render());
+            complain!("{}\n", error.render());
         }
     });
 }

@@ -66,7 +66,7 @@ struct Shown;
 
 impl LogSink for Shown {
     fn line(&self, line: LogLine) {
-        eprintln!("{}: {}", line.step, printable(&line.message));
+        complain!("{}: {}", line.step, printable(&line.message));
     }
 }
 
