@@ -37,3 +37,8 @@ pub(crate) fn state() -> Option<String> {
         .ok()
         .filter(|value| !value.is_empty())
 }
+
+/// Whether what was typed asks for JSON, where it cannot be read as a command.
+pub(crate) fn asks_for_json() -> bool {
+    std::env::args_os().any(|word| word == "--json")
+}

@@ -13,11 +13,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use tidegate_core::{Error, Kind};
+
 use crate::arguments::{Arguments, Command};
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refused) => return misused(&refused),
+    };
     let output = Output::new(arguments.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -30,6 +35,20 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(errors) => output.errors(&errors),
     }
+}
+
+/// What was typed is no command, or asks for help. A program that asked for JSON is told in JSON.
+fn misused(refused: &clap::Error) -> ExitCode {
+    let json = environment::asks_for_json();
+    if !refused.use_stderr() || !json {
+        let _ = refused.print();
+        return ExitCode::from(u8::try_from(refused.exit_code()).unwrap_or(2));
+    }
+    let text = refused.render().to_string();
+    let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.trim_start_matches("error: ").trim();
+    let error = Error::new(Kind::Usage, "cli.usage", message).hint(hint.trim());
+    Output::new(true).errors(&error.into())
 }
 
 async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegate_core::Errors> {

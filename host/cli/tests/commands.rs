@@ -308,6 +308,20 @@ fn a_run_goes_on_where_nobody_can_read_of_it() {
 }
 
 #[test]
+fn a_program_is_told_in_json_what_it_typed_wrong() {
+    let project = started();
+    for typed in [&["run", "--limit", "x", "--json"][..], &["--json", "nope"]] {
+        let answer = project.tidegate(typed);
+        assert_eq!(answer.code, Some(2));
+        let told: Value = serde_json::from_str(&answer.stdout).unwrap();
+        assert_eq!(told["errors"][0]["code"], "cli.usage", "{told}");
+        assert!(answer.stderr.is_empty(), "{}", answer.stderr);
+    }
+    let help = project.tidegate(&["--help", "--json"]).succeeded();
+    assert!(help.stdout.contains("Usage"), "{}", help.stdout);
+}
+
+#[test]
 fn what_failed_above_is_not_tried_below() {
     let project = started();
     project.asset(

@@ -291,6 +291,19 @@ fn what_is_wrong_is_told_before_a_run() {
     );
     wrong("plugin.version", "numbers.yaml:6", &resource("@^0.1", "@^7"));
     wrong(
+        "schema.reference",
+        "numbers.yaml:7",
+        &resource("secret:BREAKS_AT", "secret:NOBODY_SET_IT"),
+    );
+    wrong(
+        "schema.reference",
+        "numbers.yaml:8",
+        &resource(
+            "  limits:",
+            "  http: [{url: \"https://${secret:BREAKS_AT}/\"}]\n  limits:",
+        ),
+    );
+    wrong(
         "plugin.role",
         "counted.yaml:4",
         &resource("guest-roles@^0.1", "keep-present"),
@@ -341,4 +354,43 @@ fn what_is_wrong_is_told_before_a_run() {
         asset("resource: lake", "resource: numbers, load: upsert")(project);
         asset(", key: true", "")(project);
     });
+}
+
+#[test]
+fn a_plan_shows_what_a_source_may_do() {
+    let project = project("").with("TIDEGATE_SECRET_TOKEN", "t0ken");
+    let path = "schemas/resources/numbers.yaml";
+    let text = std::fs::read_to_string(project.path(path)).unwrap();
+    let http = "  http: [{url: \"https://api.example.com/v1/\", headers: {Authorization: \"Bearer ${secret:TOKEN}\"}}]\n";
+    project.write(path, format!("{text}{http}"));
+    let plan = project.tidegate(&["plan", "counted"]).succeeded().stdout;
+    for line in [
+        "plugin   guest-roles@0.1.0",
+        "secrets  BREAKS_AT",
+        "http     GET https://api.example.com/v1/ with header Authorization (secrets TOKEN)",
+        "memory, 1m a call",
+    ] {
+        assert!(plan.contains(line), "{plan}\nhas not: {line}");
+    }
+    let plan = project.json(&["plan", "counted"]);
+    assert_eq!(plan[0]["source_plugin"]["plugin"], "guest-roles");
+    assert_eq!(
+        plan[0]["source_plugin"]["secrets"],
+        serde_json::json!(["BREAKS_AT"])
+    );
+    assert_eq!(plan[0]["destination_plugin"], Value::Null);
+    assert!(!plan.to_string().contains("t0ken"));
+}
+
+#[test]
+fn a_secret_in_a_path_is_refused_before_it_is_shown() {
+    let project = project("").with("TIDEGATE_SECRET_FOLDER", "s3cret");
+    project.resource("lake", "\"out/${secret:FOLDER}\"");
+    let answer = project.tidegate(&["run", "--all"]).failed(3, "schema.reference");
+    assert!(
+        answer.stderr.contains("schemas/resources/lake.yaml:5:"),
+        "{}",
+        answer.stderr
+    );
+    assert!(!answer.stderr.contains("s3cret"), "{}", answer.stderr);
 }

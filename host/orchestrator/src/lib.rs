@@ -11,6 +11,6 @@ mod run;
 
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
-pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig};
+pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, secret_names};
 pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};
 pub use tidegate_plugin::package::Locking;

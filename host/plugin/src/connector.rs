@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate_core::plan::{AssetName, DestinationSpec, Digest, PartitionKey, SourceSpec};
 use tidegate_core::port::{Connector, Destination, LogSink, OpenDestination, OpenSource, Source};
-use tidegate_core::schema::{ByteSize, Column, HttpGrant, Load, Millis, Node, decode, grant_faults};
+use tidegate_core::schema::{
+    ByteSize, Column, HttpGrant, Load, Millis, Node, decode, grant_faults, has_reference,
+};
 use tidegate_core::{Error, Kind, Place, Result};
 
 use crate::catalog::{Catalog, Plugin, Requirement};
@@ -85,13 +87,25 @@ pub struct DestinationConfig {
 }
 
 /// A resource with its plugin found: what a task carries.
-#[derive(Debug, Serialize, Deserialize)]
-struct PinnedResource {
-    plugin: String,
-    version: String,
-    digest: Digest,
-    config: serde_json::Map<String, Value>,
-    grant: InstanceGrant,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PinnedResource {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Its version.
+    pub version: String,
+    /// Of its component.
+    pub digest: Digest,
+    /// Its config, secrets not filled in.
+    pub config: serde_json::Map<String, Value>,
+    /// What it may use, secrets not filled in.
+    pub grant: InstanceGrant,
+}
+
+impl PinnedResource {
+    /// `name@version`.
+    pub fn shown(&self) -> String {
+        format!("{}@{}", self.plugin, self.version)
+    }
 }
 
 /// A destination as a task carries it.
@@ -123,10 +137,9 @@ impl PluginConnector {
         (KIND, schemas)
     }
 
-    /// The plugin that a resource of this connector is: `name@version` and digest; none of another connector's.
-    pub fn pinned(connector: &str, resource: &Value) -> Option<(String, Digest)> {
-        let pinned: PinnedResource = (connector == KIND).then(|| carried(resource).ok()).flatten()?;
-        Some((format!("{}@{}", pinned.plugin, pinned.version), pinned.digest))
+    /// The plugin that a checked resource of this connector is; none of another connector's.
+    pub fn pinned(connector: &str, resource: &Value) -> Option<PinnedResource> {
+        (connector == KIND).then(|| carried(resource).ok()).flatten()
     }
 
     fn plugin(&self, pinned: &PinnedResource) -> Result<Arc<Plugin>> {
@@ -158,6 +171,11 @@ impl Connector for PluginConnector {
         KIND
     }
 
+    /// A plugin's config and what its grants put into requests; they are taken out of all that it says.
+    fn takes_secrets(&self) -> bool {
+        true
+    }
+
     fn check_resource(&self, config: &Node, _root: &Path) -> Result<Value, Vec<Error>> {
         let declared: ResourceConfig = decode(config)?;
         let at = |pointer: &str, error: Error| vec![error.at(Place::Pointer(pointer.to_owned()))];
@@ -183,7 +201,16 @@ impl Connector for PluginConnector {
                 error.at(Place::Pointer(pointer))
             })
         });
-        let faults: Vec<Error> = faults.collect();
+        let mut faults: Vec<Error> = faults.collect();
+        for (place, grant) in declared.http.iter().enumerate() {
+            if has_reference(&grant.url) {
+                let message = "a reference may not stand in the URL of a grant";
+                let error = Error::new(Kind::Schema, "schema.reference", message)
+                    .hint("write out what may be asked for; secrets stand in `headers`, `query` and `basic`")
+                    .at(Place::Pointer(format!("/http/{place}/url")));
+                faults.push(error);
+            }
+        }
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -258,7 +285,7 @@ impl Connector for PluginConnector {
 
     fn locate(&self, _: &AssetName, destination: &DestinationSpec, _: &PartitionKey) -> String {
         Self::pinned(KIND, &destination.resource)
-            .map_or_else(|| KIND.to_owned(), |(plugin, _)| format!("plugin {plugin}"))
+            .map_or_else(|| KIND.to_owned(), |pinned| format!("plugin {}", pinned.shown()))
     }
 
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {

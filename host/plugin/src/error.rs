@@ -1,5 +1,6 @@
 //! What goes wrong around a plugin, and whose fault it is.
 
+use tidegate_core::schema::ByteSize;
 use tidegate_core::{Error, Kind, Place};
 
 use crate::limits::{MAX_FAULT_BYTES, cut};
@@ -253,17 +254,22 @@ impl Fault {
             ("on the resource, ", "time_per_call")
         };
         let smaller = "or make batches smaller with `batch_rows`";
+        // Twice as much, and at least what was asked for, in whole MiB.
+        let more = |allowed: u64, wanted: u64| ByteSize(wanted.max(allowed * 2).next_multiple_of(1 << 20));
         Some(match self {
             Self::Time { allowed_ms } => {
                 format!("raise `limits: {{{time}: {}ms}}` {of}{smaller}", allowed_ms * 2)
             }
-            Self::Memory { allowed_bytes, .. } => format!(
+            Self::Memory {
+                allowed_bytes,
+                wanted_bytes,
+            } => format!(
                 "raise `limits: {{memory: {}}}` {of}{smaller}",
-                tidegate_core::schema::ByteSize(allowed_bytes * 2)
+                more(*allowed_bytes, *wanted_bytes)
             ),
-            Self::Output { allowed_bytes, .. } => format!(
+            Self::Output { allowed_bytes } => format!(
                 "raise `limits: {{output: {}}}` {of}{smaller}",
-                tidegate_core::schema::ByteSize(allowed_bytes * 2)
+                more(*allowed_bytes, 0)
             ),
             Self::Ungranted(column) => format!("add `{column}` to `writes` of the step"),
             Self::Schema(_) if name.takes_batches() => {

@@ -14,6 +14,9 @@ pub mod conformance;
 mod connector;
 mod destination;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod instance;
 mod interfaces;
@@ -39,7 +42,9 @@ pub use bind::{Binding, bind};
 pub use catalog::{Catalog, Plugin, Requirement};
 pub use check::{CheckBinding, PluginCheck, bind_check};
 pub use configuration::config_schema;
-pub use connector::{CallLimits, DestinationConfig, PluginConnector, ResourceConfig, SourceConfig};
+pub use connector::{
+    CallLimits, DestinationConfig, PinnedResource, PluginConnector, ResourceConfig, SourceConfig,
+};
 pub use destination::{LoadRequest, PluginDestination, check_destination};
 pub use error::{Fault, PluginError, PluginName};
 pub use instance::{InstanceGrant, Opening};

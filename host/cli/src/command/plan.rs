@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tidegate_core::Errors;
 use tidegate_core::plan::{CheckSpec, SliceRule};
 use tidegate_core::schema::{ByteSize, Column, Millis};
-use tidegate_orchestrator::{AssetPlan, PlannedStep, Project};
+use tidegate_orchestrator::{AssetPlan, PlannedStep, Project, secret_names};
+use tidegate_plugin::PinnedResource;
 
 use crate::arguments::Selection;
 use crate::command::grant;
@@ -73,12 +74,14 @@ fn describe(plan: &AssetPlan, project: &Project) -> Value {
     json!({
         "asset": plan.name,
         "source": source(plan),
+        "source_plugin": describe_resource(plan.source_plugin(), &plan.source.config),
         "partitions": partitions(plan),
         "reads": plan.source.columns,
         "steps": plan.steps,
         "checks": plan.checks,
         "load": plan.destination.load,
         "destination": location(plan, project),
+        "destination_plugin": describe_resource(plan.destination_plugin(), &plan.destination.config),
         "columns": Column::of_schema(&plan.loaded),
     })
 }
@@ -91,6 +94,7 @@ fn print(plan: &AssetPlan, project: &Project) {
         (Some(count), _) => format!(", {count} partitions"),
     };
     say!("  source       {}{slices}", source(plan));
+    print_resource(plan.source_plugin(), &plan.source.config);
     for step in &plan.steps {
         print_step(step);
     }
@@ -102,6 +106,7 @@ fn print(plan: &AssetPlan, project: &Project) {
         location(plan, project),
         plan.destination.load.text()
     );
+    print_resource(plan.destination_plugin(), &plan.destination.config);
     let mut table = Table::new(&["    column", "type", "from"]);
     for field in Column::of_schema(&plan.loaded).unwrap_or_default() {
         let required = if field.nullable { "" } else { " not null" };
@@ -142,6 +147,49 @@ fn print_step(step: &PlannedStep) {
         ByteSize(grant.memory_bytes),
         Millis(grant.time_per_batch_ms)
     );
+}
+
+/// What a source or destination that is a plugin may do; `config` is the asset's part.
+fn print_resource(pinned: Option<PinnedResource>, config: &Value) {
+    let Some(pinned) = pinned else { return };
+    say!(
+        "               plugin   {} ({})",
+        pinned.shown(),
+        pinned.digest.short()
+    );
+    let secrets = resource_secrets(&pinned, config);
+    if !secrets.is_empty() {
+        say!("               secrets  {}", secrets.join(", "));
+    }
+    for grant in &pinned.grant.http {
+        say!("               http     {}", grant::http(grant));
+    }
+    say!(
+        "               limits   {} memory, {} a call",
+        ByteSize(pinned.grant.memory_bytes),
+        Millis(pinned.grant.time_per_call_ms)
+    );
+}
+
+/// The names of secrets that are handed into the sandbox of a resource's plugin.
+fn resource_secrets(pinned: &PinnedResource, config: &Value) -> Vec<String> {
+    let mut names = secret_names(&Value::Object(pinned.config.clone()));
+    names.extend(secret_names(config));
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn describe_resource(pinned: Option<PinnedResource>, config: &Value) -> Value {
+    pinned.map_or(Value::Null, |pinned| {
+        json!({
+            "plugin": pinned.plugin,
+            "version": pinned.version,
+            "digest": pinned.digest,
+            "secrets": resource_secrets(&pinned, config),
+            "grant": pinned.grant,
+        })
+    })
 }
 
 fn print_check(check: &CheckSpec) {

@@ -26,6 +26,10 @@ pub struct Cursor(pub serde_json::Value);
 pub trait Connector: Send + Sync {
     /// The resource's `type` in YAML.
     fn kind(&self) -> &'static str;
+    /// Whether secrets may stand in a resource's `config`: only where the connector never shows what it was given.
+    fn takes_secrets(&self) -> bool {
+        false
+    }
     /// Checks a resource's `config`. `root` is the project's folder, absolute: relative paths start there.
     fn check_resource(&self, config: &Node, root: &std::path::Path) -> Result<serde_json::Value, Vec<Error>>;
     /// Checks an asset's `source`, less the keys that every source has.

@@ -56,7 +56,7 @@ impl Project {
             .cloned()
             .unwrap_or_else(|| Node::empty_map(Span { line: 1, column: 1 }));
         let config = self
-            .with_variables(&config, resource, "/config")
+            .with_variables(&config, resource, "/config", connector.takes_secrets())
             .map_err(|error| vec![error])?;
         connector
             .check_resource(&config, &self.loaded.root)
@@ -64,24 +64,46 @@ impl Project {
             .map_err(|errors| resource.document.locate("/config", errors))
     }
 
-    /// A node with `${env:…}` filled in, each text where it stands.
-    fn with_variables<T>(&self, node: &Node, placed: &Placed<T>, pointer: &str) -> Result<Node, Error> {
+    /// A node with `${env:…}` filled in, each text where it stands. Secrets are filled in when they are used; here they must
+    /// be set, and the connector must keep them to itself.
+    fn with_variables<T>(
+        &self,
+        node: &Node,
+        placed: &Placed<T>,
+        pointer: &str,
+        secrets: bool,
+    ) -> Result<Node, Error> {
         let kind = match &node.kind {
             NodeKind::String(text) => {
-                let (filled, _) = fill(&Value::String(text.clone()), ReferenceKind::Env, &*self.lookup)
-                    .map_err(|error| {
-                        placed
-                            .document
-                            .error("schema.reference", pointer, error.to_string())
-                            .hint("set the variable, or correct the reference")
-                    })?;
+                let refuse = |message: String, hint: &str| {
+                    let error = placed.document.error("schema.reference", pointer, message);
+                    error.hint(hint)
+                };
+                let text = Value::String(text.clone());
+                let (filled, _) = fill(&text, ReferenceKind::Env, &*self.lookup).map_err(|error| {
+                    refuse(error.to_string(), "set the variable, or correct the reference")
+                })?;
+                let (_, used) = fill(&filled, ReferenceKind::Secret, &*self.lookup).map_err(|error| {
+                    refuse(
+                        error.to_string(),
+                        "set it: a secret X is the variable TIDEGATE_SECRET_X",
+                    )
+                })?;
+                if !secrets && !used.is_empty() {
+                    return Err(refuse(
+                        "a secret may not stand here: messages, logs and the state show it".into(),
+                        "write it out, or take it from a variable with `${env:NAME}`",
+                    ));
+                }
                 NodeKind::String(filled.as_str().unwrap_or_default().to_owned())
             }
             NodeKind::List(items) => NodeKind::List(
                 items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| self.with_variables(item, placed, &format!("{pointer}/{index}")))
+                    .map(|(index, item)| {
+                        self.with_variables(item, placed, &format!("{pointer}/{index}"), secrets)
+                    })
                     .collect::<Result<_, _>>()?,
             ),
             NodeKind::Map(entries) => NodeKind::Map(
@@ -89,7 +111,7 @@ impl Project {
                     .iter()
                     .map(|(key, value)| {
                         let below = format!("{pointer}/{}", key.text().unwrap_or_default());
-                        Ok((key.clone(), self.with_variables(value, placed, &below)?))
+                        Ok((key.clone(), self.with_variables(value, placed, &below, secrets)?))
                     })
                     .collect::<Result<_, Error>>()?,
             ),

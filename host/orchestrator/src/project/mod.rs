@@ -17,7 +17,7 @@ use tidegate_core::{Error, Errors};
 use tidegate_plugin::package::{Locking, Packages};
 use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
-pub use prepare::{AssetPlan, PlannedStep};
+pub use prepare::{AssetPlan, PlannedStep, secret_names};
 
 /// Gives what `${env:…}` and `${secret:…}` point at.
 pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;

@@ -17,7 +17,9 @@ use tidegate_core::schema::{
 use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Errors};
 use tidegate_flow::{Conform, FlowError};
-use tidegate_plugin::{Binding, Lineage, PluginConnector, PluginTransform, Requirement, bind};
+use tidegate_plugin::{
+    Binding, Lineage, PinnedResource, PluginConnector, PluginTransform, Requirement, bind,
+};
 
 use super::Project;
 use super::connect::placed;
@@ -62,19 +64,28 @@ impl AssetPlan {
         let named =
             |plugin: &str, version: &str, digest: &Digest| (format!("{plugin}@{version}"), digest.clone());
         let steps = self.steps.iter().map(|step| &step.spec);
-        PluginConnector::pinned(&self.source.connector, &self.source.resource)
+        let resource = |pinned: PinnedResource| (pinned.shown(), pinned.digest);
+        self.source_plugin()
             .into_iter()
+            .map(resource)
             .chain(steps.map(|step| named(&step.plugin, &step.version, &step.digest)))
             .chain(
                 self.checks
                     .iter()
                     .map(|check| named(&check.plugin, &check.version, &check.digest)),
             )
-            .chain(PluginConnector::pinned(
-                &self.destination.connector,
-                &self.destination.resource,
-            ))
+            .chain(self.destination_plugin().map(resource))
             .collect()
+    }
+
+    /// The plugin that the source is, if it is one.
+    pub fn source_plugin(&self) -> Option<PinnedResource> {
+        PluginConnector::pinned(&self.source.connector, &self.source.resource)
+    }
+
+    /// The plugin that the destination is, if it is one.
+    pub fn destination_plugin(&self) -> Option<PinnedResource> {
+        PluginConnector::pinned(&self.destination.connector, &self.destination.resource)
     }
 }
 
@@ -416,7 +427,7 @@ fn contract_error(asset: &Placed<Asset>, error: FlowError) -> Error {
 }
 
 /// The names in `${secret:NAME}` of a config.
-fn secret_names(config: &Value) -> Vec<String> {
+pub fn secret_names(config: &Value) -> Vec<String> {
     match config {
         Value::String(text) => text
             .split("${secret:")

@@ -50,7 +50,9 @@ pub(crate) async fn run(folder: &Path, registry: Option<&str>, output: &Output) 
         }
     }
     show(&lines, &errors, output);
-    Ok(ExitCode::SUCCESS)
+    // What can be listed is; that something cannot, the exit code says too.
+    let code = errors.first().map_or(0, |error| error.kind.exit_code());
+    Ok(ExitCode::from(code))
 }
 
 async fn of_registry(

@@ -26,7 +26,7 @@ struct Template {
 const TEMPLATES: &[Template] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 pub(crate) fn run(new: &NewPlugin, output: &Output) -> Result<ExitCode, Errors> {
-    check_name(&new.name)?;
+    check_name(&new.name, new.lang)?;
     let templates = templates(new.lang, new.role)?;
     let folder = new.path.clone().unwrap_or_else(|| PathBuf::from(&new.name));
     check_empty(&folder)?;
@@ -74,21 +74,25 @@ fn filled(text: &str, name: &str, sdk: &str) -> String {
         .replace("{{sdk}}", sdk)
 }
 
-/// Small letters, digits and `-`, from a letter on: a name that a manifest, a crate and a module can have.
-fn check_name(name: &str) -> Result<(), Error> {
+/// Small letters, digits and `-`, from a letter on: a name that a manifest, a crate and a module can have. It must mean
+/// nothing else to the language.
+fn check_name(name: &str, language: Language) -> Result<(), Error> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let ends = name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.ends_with('-');
-    if ends && name.len() <= MAX_NAME_BYTES && name.chars().all(good) {
+    let hint = if !ends || name.len() > MAX_NAME_BYTES || !name.chars().all(good) {
+        format!(
+            "a name has small letters, digits and `-`, begins with a letter, and has {MAX_NAME_BYTES} characters at most"
+        )
+    } else if language.takes(name) {
+        format!(
+            "{} has another meaning for it: choose a name that says what it does",
+            language.name()
+        )
+    } else {
         return Ok(());
-    }
-    Err(Error::new(
-        Kind::Usage,
-        "plugin.name",
-        format!("`{}` cannot be a plugin's name", name.escape_debug()),
-    )
-    .hint(format!(
-        "a name has small letters, digits and `-`, begins with a letter, and has {MAX_NAME_BYTES} characters at most"
-    )))
+    };
+    let message = format!("`{}` cannot be a plugin's name", name.escape_debug());
+    Err(Error::new(Kind::Usage, "plugin.name", message).hint(hint))
 }
 
 fn templates(language: Language, role: Role) -> Result<Vec<&'static Template>, Error> {
@@ -196,7 +200,7 @@ mod tests {
     #[test]
     fn names_fit_manifest_crate_and_module() {
         for good in ["a", "hash-email", "x2"] {
-            assert!(check_name(good).is_ok(), "{good}");
+            assert!(check_name(good, Language::Rust).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -210,8 +214,17 @@ mod tests {
             "ž",
             &"a".repeat(65),
         ] {
-            assert!(check_name(bad).is_err(), "{bad}");
+            assert!(check_name(bad, Language::Python).is_err(), "{bad}");
         }
+        for (language, taken) in [
+            (Language::Rust, ["fn", "self", "std", "tidegate-sdk"]),
+            (Language::Python, ["import", "class", "transform", "json"]),
+        ] {
+            for name in taken {
+                assert!(check_name(name, language).is_err(), "{name}");
+            }
+        }
+        assert!(check_name("import", Language::Javascript).is_ok());
     }
 
     #[test]
