@@ -17,122 +17,18 @@ pub(crate) enum Language {
 }
 
 /// Rust's keywords, and the crates that are there without being asked for.
-const RUST_WORDS: &[&str] = &[
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "serde",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "tidegate-sdk",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
+const RUST_WORDS: &str = "\
+    abstract alloc as async await become box break const continue core crate do dyn else enum extern false \
+    final fn for gen if impl in let loop macro match mod move mut override priv proc-macro pub ref return \
+    self serde static std struct super test tidegate-sdk trait true try type typeof unsafe unsized use \
+    virtual where while yield";
 
 /// Python's keywords, modules that the SDK imports, and those of the contract (docs/plugins/python.md).
-const PYTHON_WORDS: &[&str] = &[
-    "and",
-    "array",
-    "as",
-    "assert",
-    "async",
-    "await",
-    "base64",
-    "bisect",
-    "break",
-    "check",
-    "class",
-    "configuration",
-    "continue",
-    "datetime",
-    "decimal",
-    "def",
-    "del",
-    "destination",
-    "elif",
-    "else",
-    "except",
-    "finally",
-    "for",
-    "from",
-    "global",
-    "if",
-    "import",
-    "in",
-    "is",
-    "json",
-    "lambda",
-    "math",
-    "nonlocal",
-    "not",
-    "or",
-    "pass",
-    "raise",
-    "re",
-    "return",
-    "sensor",
-    "source",
-    "struct",
-    "test",
-    "tidegate-sdk",
-    "transform",
-    "try",
-    "types",
-    "typing",
-    "unittest",
-    "while",
-    "with",
-    "yield",
-];
+const PYTHON_WORDS: &str = "\
+    and array as assert async await base64 bisect break check class configuration continue datetime decimal \
+    def del destination elif else except finally for from global if import in is json lambda math nonlocal \
+    not or pass raise re return sensor source struct test tidegate-sdk transform try types typing unittest \
+    while with yield";
 
 impl Language {
     const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Javascript];
@@ -148,12 +44,13 @@ impl Language {
 
     /// Whether a name, which becomes a crate's or a module's, is a word of the language or of what every plugin uses.
     pub(super) fn takes(self, name: &str) -> bool {
-        match self {
-            Self::Rust => RUST_WORDS.contains(&name),
-            Self::Python => PYTHON_WORDS.contains(&name),
+        let words = match self {
+            Self::Rust => RUST_WORDS,
+            Self::Python => PYTHON_WORDS,
             // A package's name is a text, and no module of the plugin is called by it.
-            Self::Javascript => false,
-        }
+            Self::Javascript => "",
+        };
+        words.split(' ').any(|word| word == name)
     }
 
     /// The file that a folder of it holds.
