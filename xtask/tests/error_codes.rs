@@ -16,6 +16,11 @@ const NOT_CODES: &[&str] = &[
     "plugin.wasm",
     "plugin.wasm.minisig",
     "release.json",
+    // Annotations of an artifact in an OCI registry.
+    "dev.tidegate.release",
+    "dev.tidegate.minisig",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.description",
     // Keys of a plugin's manifest.
     "wishes.http",
     "wishes.secrets",
