@@ -322,6 +322,20 @@ fn a_program_is_told_in_json_what_it_typed_wrong() {
 }
 
 #[test]
+fn what_needs_no_plugin_needs_no_plugin_cache() {
+    // No folder can be made there, not even by root.
+    let project = started().with("TIDEGATE_CACHE", "/dev/null/cache");
+    for typed in [
+        &["asset", "list"][..],
+        &["runs", "list"],
+        &["check"],
+        &["run", "--all"],
+    ] {
+        project.tidegate(typed).succeeded();
+    }
+}
+
+#[test]
 fn what_failed_above_is_not_tried_below() {
     let project = started();
     project.asset(

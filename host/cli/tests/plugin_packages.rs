@@ -77,6 +77,13 @@ fn a_plugin_goes_from_a_build_to_a_run_and_to_its_next_version() {
     project.tidegate(&["run", "--all", "--locked"]).succeeded();
     assert_eq!(project.lines("numbers"), ["1", "3"]);
 
+    // What can be listed is, and the exit code says that something cannot.
+    project.write("registry/keep-present/0.1.2/release.json", "{");
+    let list = project.tidegate(&["plugin", "list"]);
+    let list = list.failed(5, "plugin.registry_damaged");
+    assert!(list.stdout.contains("0.1.3"), "{}", list.stdout);
+    fs::remove_dir_all(project.path("registry/keep-present/0.1.2")).unwrap();
+
     // A newer version changes nothing by itself.
     publish(&project, &build(&project, "0.1.4", "the second")).succeeded();
     project.tidegate(&["run", "--all", "--locked"]).succeeded();

@@ -20,10 +20,10 @@ pub(crate) struct Cache {
     folder: PathBuf,
 }
 
-fn io(what: &'static str, file: &Path, error: &std::io::Error) -> PluginError {
-    PluginError::Io {
+fn io(what: &'static str, folder: &Path, error: &std::io::Error) -> PluginError {
+    PluginError::Cache {
         what,
-        file: file.display().to_string(),
+        folder: folder.display().to_string(),
         why: error.to_string(),
     }
 }
@@ -41,9 +41,9 @@ impl Cache {
         let folder = folder
             .canonicalize()
             .map_err(|error| io("cannot find the plugin cache", folder, &error))?;
-        let refuse = |why: String| PluginError::Io {
+        let refuse = |why: String| PluginError::Cache {
             what: "refusing the plugin cache",
-            file: folder.display().to_string(),
+            folder: folder.display().to_string(),
             why: format!("{why}, and what lies there is run as native code"),
         };
         if !is_own(&folder, 0o022) {

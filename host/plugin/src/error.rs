@@ -70,6 +70,16 @@ pub enum PluginError {
         /// The system's words.
         why: String,
     },
+    /// The folder of compiled plugins cannot be used.
+    #[error("{what} `{folder}`: {why}")]
+    Cache {
+        /// What was tried.
+        what: &'static str,
+        /// Which folder.
+        folder: String,
+        /// The system's words, or what is wrong with it.
+        why: String,
+    },
     /// The plugin cannot be used as that.
     #[error("`{plugin}` is not a {role}; it is a {roles}")]
     Role {
@@ -118,6 +128,8 @@ impl From<PluginError> for Error {
                 })
             }
             PluginError::Io { .. } => Self::new(Kind::Resource, "plugin.io", message),
+            PluginError::Cache { .. } => Self::new(Kind::Resource, "plugin.io", message)
+                .hint("name a folder of your own with the variable TIDEGATE_CACHE"),
             PluginError::Role { .. } => {
                 Self::new(Kind::Schema, "plugin.role", message).hint("name a plugin that has this role")
             }

@@ -1,8 +1,8 @@
 //! The engine: one for a process, with its clock and its cache.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tidegate_core::plan::Digest;
@@ -42,7 +42,8 @@ pub struct Runtime {
 struct Inner {
     engine: Engine,
     linker: Linker<Sandbox>,
-    cache: Cache,
+    cache_folder: PathBuf,
+    cache: OnceLock<Cache>,
     http: Client,
     stop: Arc<AtomicBool>,
 }
@@ -54,9 +55,9 @@ impl Drop for Inner {
 }
 
 impl Runtime {
-    /// A runtime that keeps compiled components in a folder, which must be the user's own.
+    /// A runtime that keeps compiled components in a folder, which must be the user's own. It is made and looked at when
+    /// the first plugin is prepared: what needs no plugin needs no cache.
     pub fn new(cache: &Path) -> Result<Self, PluginError> {
-        let cache = Cache::open(cache)?;
         // A machine that does not give the pool its address space still runs plugins, each with its own mapping.
         let engine = Engine::new(&config(true))
             .or_else(|_| Engine::new(&config(false)))
@@ -73,7 +74,8 @@ impl Runtime {
             inner: Arc::new(Inner {
                 engine,
                 linker,
-                cache,
+                cache_folder: cache.to_owned(),
+                cache: OnceLock::new(),
                 http,
                 stop,
             }),
@@ -103,13 +105,23 @@ impl Runtime {
         &self.inner.http
     }
 
+    fn cache(&self) -> Result<&Cache, PluginError> {
+        match self.inner.cache.get() {
+            Some(cache) => Ok(cache),
+            None => {
+                let cache = Cache::open(&self.inner.cache_folder)?;
+                // Two may open it at once; both find the same.
+                Ok(self.inner.cache.get_or_init(|| cache))
+            }
+        }
+    }
+
     /// A plugin, compiled or loaded, linked, ready to be instantiated.
     pub(crate) fn prepare(&self, plugin: &Plugin) -> Result<InstancePre<Sandbox>, PluginError> {
         let file = || plugin.file.display().to_string();
         let digest: &Digest = &plugin.digest;
         let component = self
-            .inner
-            .cache
+            .cache()?
             .component(&self.inner.engine, digest, &plugin.wasm)
             .map_err(|why| PluginError::NotAPlugin { file: file(), why })?;
         self.inner

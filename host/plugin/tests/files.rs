@@ -277,6 +277,18 @@ async fn a_compiled_plugin_is_used_again_and_only_where_it_is_safe() {
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
         (files[0].clone(), metadata.modified().unwrap())
     };
+    let refused = |cache: &Path| {
+        let mut host = Host::new();
+        host.runtime = Runtime::new(cache).unwrap();
+        async move {
+            let error = host.bind_evil(&host.evil("good")).await.err().unwrap();
+            assert_eq!(error.code, "plugin.io");
+            assert!(error.hint.as_ref().unwrap().contains("TIDEGATE_CACHE"), "{error}");
+            error
+        }
+    };
+    Runtime::new(&cache).unwrap();
+    assert!(!cache.exists(), "made before there was a plugin to keep");
     let first = compiled(Runtime::new(&cache).unwrap()).await;
     assert_eq!(
         std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777,
@@ -299,30 +311,28 @@ async fn a_compiled_plugin_is_used_again_and_only_where_it_is_safe() {
     assert_ne!(third.1, fourth.1, "a file that others may write to was run");
     for open in [0o770, 0o702, 0o777] {
         mode(&cache, open);
-        let error = Error::from(Runtime::new(&cache).err().unwrap());
-        assert_eq!(error.code, "plugin.io");
+        let error = refused(&cache).await;
         assert!(error.message.contains("may write to it"), "{error}");
     }
     mode(&cache, 0o700);
     // Where somebody else could put another folder in its place.
     let above = folder.path().join("not");
     mode(&above, 0o777);
-    let error = Error::from(Runtime::new(&cache).err().unwrap());
+    let error = refused(&cache).await;
     assert!(error.message.contains("another in its place"), "{error}");
     mode(&above, 0o1777);
-    Runtime::new(&cache).unwrap();
+    compiled(Runtime::new(&cache).unwrap()).await;
     // Only root can give files away; CI is.
     if std::os::unix::fs::chown(&fourth.0, Some(65_534), None).is_ok() {
         let fifth = compiled(Runtime::new(&cache).unwrap()).await;
         assert_ne!(fourth.1, fifth.1, "a file of somebody else was run");
         for theirs in [&above, &cache] {
             std::os::unix::fs::chown(theirs, Some(65_534), None).unwrap();
-            let error = Error::from(Runtime::new(&cache).err().unwrap());
+            let error = refused(&cache).await;
             assert!(error.message.contains("refusing the plugin cache"), "{error}");
             std::os::unix::fs::chown(theirs, Some(0), None).unwrap();
         }
     }
     // A file where the folder should be.
-    let error = Error::from(Runtime::new(&fourth.0).err().unwrap());
-    assert_eq!(error.code, "plugin.io");
+    refused(&fourth.0).await;
 }

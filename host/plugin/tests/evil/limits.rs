@@ -21,6 +21,8 @@ async fn memory_ends_at_the_limit() {
     step.grant.memory_bytes = 64 << 10;
     let error = refused(&host, &step, "instantiate").await;
     has(&error, "plugin.memory_limit", "65536 are allowed");
+    // It asks for a little more than 1 MiB: twice what it has would not do.
+    assert!(error.hint.unwrap().contains("memory: 2MiB"));
 }
 
 #[tokio::test]
