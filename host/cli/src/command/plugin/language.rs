@@ -23,12 +23,16 @@ const RUST_WORDS: &str = "\
     self serde static std struct super test tidegate-sdk trait true try type typeof unsafe unsized use \
     virtual where while yield";
 
-/// Python's keywords, modules that the SDK imports, and those of the contract (docs/plugins/python.md).
+/// Python's keywords, modules of its library that the SDK or what it imports needs, which a plugin's own would stand before,
+/// and the modules of the contract (docs/plugins/python.md) and of componentize-py.
 const PYTHON_WORDS: &str = "\
-    and array as assert async await base64 bisect break check class configuration continue datetime decimal \
-    def del destination elif else except finally for from global if import in is json lambda math nonlocal \
-    not or pass raise re return sensor source struct test tidegate-sdk transform try types typing unittest \
-    while with yield";
+    abc and argparse array as assert async await base64 bisect break check class codecs collections \
+    componentize-py-runtime componentize-py-types configuration contextlib continue copy dataclasses datetime \
+    decimal def del destination difflib elif else enum except finally for from functools global hashlib if \
+    import importlib in inspect io is itertools json keyword lambda linecache logging math nonlocal not \
+    operator or os pass pathlib raise random re return sensor shutil source string struct subprocess sys \
+    tempfile test tidegate-sdk token tokenize tomllib traceback transform try types typing unittest urllib \
+    warnings weakref while wit-world with yield";
 
 impl Language {
     const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Javascript];

@@ -219,6 +219,7 @@ mod tests {
         for (language, taken) in [
             (Language::Rust, ["fn", "self", "std", "tidegate-sdk"]),
             (Language::Python, ["import", "class", "transform", "json"]),
+            (Language::Python, ["wit-world", "inspect", "yield", "and"]),
         ] {
             for name in taken {
                 assert!(check_name(name, language).is_err(), "{name}");
