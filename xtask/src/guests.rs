@@ -1,5 +1,5 @@
-//! `cargo xtask guests`: builds the plugins in plugins/, the workspace's and those in Python and JavaScript, and
-//! puts each component into plugins/dist.
+//! `cargo xtask guests`: builds the plugins in plugins/ and the guests of the host's tests, those in Rust, Python and
+//! JavaScript, and puts each component into plugins/dist.
 
 pub(crate) mod javascript;
 pub(crate) mod node;
@@ -62,6 +62,28 @@ pub(crate) fn build_rust() -> Result<BTreeMap<String, PathBuf>, String> {
     let dist = dist();
     deliver(&components, &dist).map_err(|error| format!("{}: {error}", dist.display()))?;
     Ok(components)
+}
+
+/// The plugins whose folder has a file of that name, by their names, which are their folders'.
+fn plugins(with: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+    folders("plugins", with)
+}
+
+/// Those, and the guests of the host's tests and benchmarks, which are called `guest-` and their folder's name.
+fn plugins_and_guests(with: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+    let guests = folders("host/plugin/tests/guests", with)?.into_iter();
+    let guests = guests.map(|(name, folder)| (format!("guest-{name}"), folder));
+    Ok(plugins(with)?.into_iter().chain(guests).collect())
+}
+
+fn folders(parent: &str, with: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+    let parent = process::root().join(parent);
+    let entries = fs::read_dir(&parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+    let folders = entries.flatten().map(|entry| entry.path());
+    Ok(folders
+        .filter(|folder| folder.join(with).is_file())
+        .filter_map(|folder| Some((folder.file_name()?.to_str()?.to_owned(), folder)))
+        .collect())
 }
 
 /// Where built components are looked for.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod failures;
 mod guests;
 mod process;
 mod services;

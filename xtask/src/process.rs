@@ -1,7 +1,7 @@
 //! Starting other programs: from the project's folder, with what they print going straight to the user.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{ChildStdout, Command};
 use std::time::Instant;
 
 /// The project's folder. Asked when run: where clones share a target folder, this may have been built in another one.
@@ -24,9 +24,22 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs a command to its end, showing what it prints.
 pub(crate) fn stream(command: &mut Command) -> Result<(), String> {
-    let status = command
-        .status()
+    stream_through(command, |_| Ok(()))
+}
+
+/// Runs a command to its end, with its standard output, which is to be piped, handed to a reader.
+pub(crate) fn stream_through(
+    command: &mut Command,
+    reader: impl FnOnce(Option<ChildStdout>) -> std::io::Result<()>,
+) -> Result<(), String> {
+    let mut child = command
+        .spawn()
         .map_err(|error| format!("{} could not be started: {error}", shown(command)))?;
+    let read = reader(child.stdout.take());
+    let status = child
+        .wait()
+        .and_then(|status| read.map(|()| status))
+        .map_err(|error| format!("{}: {error}", shown(command)))?;
     if status.success() {
         return Ok(());
     }

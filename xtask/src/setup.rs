@@ -9,25 +9,29 @@ use crate::process;
 /// What plugins are built for.
 pub(crate) const GUEST_TARGET: &str = "wasm32-wasip2";
 
-/// The parts of the host that are written in C (SQLite, zstd, ring) include these, as most C does.
+/// The parts of the host that are written in C (SQLite, zstd, ring, jemalloc) include these, as most C does.
 const C_PROGRAM: &[u8] = b"#include <stdlib.h>\n#include <string.h>\nint main(void) { return 0; }\n";
 
-/// Installs the target that plugins are built for, and looks for a C compiler.
+/// What brings the tools that those parts are built with.
+const ADVICE: &str = "SQLite, zstd, ring and jemalloc are built from C. On Debian and Ubuntu: sudo apt-get install -y \
+    build-essential";
+
+/// Installs the target that plugins are built for, and looks for a C compiler and `make`.
 pub(crate) fn run() -> Result<(), String> {
     c_compiler()?;
+    make()?;
     guest_target()
 }
 
 fn c_compiler() -> Result<(), String> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
-    let advice = "SQLite, zstd and ring are built from C. On Debian and Ubuntu: sudo apt-get install -y build-essential";
     let mut words = compiler.split_whitespace();
     let mut child = Command::new(words.next().unwrap_or("cc"))
         .args(words)
         .args(["-fsyntax-only", "-x", "c", "-"])
         .stdin(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("there is no C compiler `{compiler}` ({error}). {advice}"))?;
+        .map_err(|error| format!("there is no C compiler `{compiler}` ({error}). {ADVICE}"))?;
     // A compiler that ends without reading says why by its exit status.
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(C_PROGRAM);
@@ -37,8 +41,22 @@ fn c_compiler() -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "the C compiler `{compiler}` cannot compile an empty program. {advice}"
+        "the C compiler `{compiler}` cannot compile an empty program. {ADVICE}"
     ))
+}
+
+/// jemalloc is built by the `make` that the variable names, as its build looks for it.
+fn make() -> Result<(), String> {
+    let make = std::env::var("MAKE").unwrap_or_else(|_| "make".into());
+    let ended = Command::new(&make)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{make} --version` ended with {status}. {ADVICE}")),
+        Err(error) => Err(format!("there is no `{make}` ({error}). {ADVICE}")),
+    }
 }
 
 /// Asks rustc's own folder rather than rustup, so that a Rust without rustup, or no network, will do.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test, with what it needs.
 
+use crate::failures::Failures;
 use crate::process::{self, phase};
 use crate::services::{oci, postgres, s3};
 use crate::{guests, setup, venv};
@@ -34,11 +35,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         command.args(["--workspace", "--no-fail-fast"]);
     }
     command.args(arguments);
-    let host = phase("tests of the host", || process::stream(&mut command));
+    let mut failures = Failures::default();
+    let host = phase("tests of the host", || failures.watch(&mut command));
     // Both run whatever the other says: one call shows all that fails.
     let plugins = if arguments.is_empty() {
         phase("tests of the plugins", || {
-            process::stream(guests::cargo("test").arg("--no-fail-fast"))?;
+            failures.watch(guests::cargo("test").arg("--no-fail-fast"))?;
             guests::python::test()?;
             guests::javascript::test(&guests::target())
         })
@@ -46,6 +48,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         Ok(())
     };
     drop((server, objects, artifacts));
+    failures.show();
     match (host, plugins) {
         (Err(host), Err(plugins)) => Err(format!("{host}, and {plugins}")),
         (host, plugins) => host.and(plugins),

@@ -18,6 +18,11 @@ use tidegate_core::{Error, Kind};
 use crate::arguments::{Arguments, Command};
 use crate::output::Output;
 
+/// docs/decisions/0004-allocator.md; its settings are in .cargo/config.toml.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -1,4 +1,4 @@
-//! Plugins in JavaScript and TypeScript: folders of plugins/ with a `package.json`, built by the SDK in sdk/javascript.
+//! Plugins in JavaScript and TypeScript: folders with a `package.json`, built by the SDK in sdk/javascript.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -6,8 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::node;
+use super::{node, plugins, plugins_and_guests};
 use crate::process;
+
+/// What tells a folder with one from others.
+const MARK: &str = "package.json";
 
 /// The SDK. Its lock file says which componentize-js and esbuild plugins are built with.
 const SDK: &str = "sdk/javascript";
@@ -17,7 +20,7 @@ const LOCKED: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// Builds them, and answers the component of each by the plugin's name. Where there are none, Node need not be there.
 pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
-    let plugins = plugins()?;
+    let plugins = plugins_and_guests(MARK)?;
     let folder = target.join("javascript");
     let mut components = BTreeMap::new();
     if plugins.is_empty() {
@@ -49,7 +52,7 @@ pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> 
 /// The tests of the SDK, then those of each plugin. They need nothing beside Node.
 pub(crate) fn test(target: &Path) -> Result<(), String> {
     let path = node::path(target)?;
-    for folder in std::iter::once(sdk()).chain(plugins()?.into_values()) {
+    for folder in std::iter::once(sdk()).chain(plugins(MARK)?.into_values()) {
         process::stream(
             Command::new("node")
                 .env("PATH", &path)
@@ -67,26 +70,14 @@ fn sdk() -> PathBuf {
     process::root().join(SDK)
 }
 
-/// The plugins' folders by their names, which are the plugins'.
-fn plugins() -> Result<BTreeMap<String, PathBuf>, String> {
-    Ok(entries(&process::root().join("plugins"))?
-        .into_iter()
-        .filter(|plugin| plugin.join("package.json").is_file())
-        .filter_map(|plugin| Some((plugin.file_name()?.to_str()?.to_owned(), plugin)))
-        .collect())
-}
-
 /// The test files of a folder. Named one by one: Node 20 and 22 differ in what they make of a folder.
 fn tests(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut files = entries(&folder.join("test"))?;
+    let folder = folder.join("test");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.to_string_lossy().ends_with(".test.js"));
     files.sort();
     Ok(files)
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
 /// A folder whose `node_modules` has what the SDK builds with, installed anew when the lock file changes.
@@ -129,7 +120,7 @@ mod tests {
 
     #[test]
     fn plugins_are_folders_with_a_package_and_have_tests() {
-        let plugins = plugins().unwrap();
+        let plugins = plugins(MARK).unwrap();
         let plugin = plugins.get("parse-user-agent").expect("a plugin in JavaScript");
         let tests = tests(plugin).unwrap();
         assert!(

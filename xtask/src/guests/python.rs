@@ -1,18 +1,21 @@
-//! Plugins in Python: folders of plugins/ with a `pyproject.toml`, built by the SDK in sdk/python.
+//! Plugins in Python: folders with a `pyproject.toml`, built by the SDK in sdk/python.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::{plugins, plugins_and_guests};
 use crate::{process, venv};
+
+/// What tells a folder with one from others.
+const MARK: &str = "pyproject.toml";
 
 /// What the venv holds: componentize-py, pinned by its hashes.
 const REQUIREMENTS: &str = "sdk/python/requirements-build.txt";
 
 /// Builds them, and answers the component of each by the plugin's name. Where there are none, Python need not be there.
 pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
-    let plugins = plugins()?;
+    let plugins = plugins_and_guests(MARK)?;
     let folder = target.join("python");
     let mut components = BTreeMap::new();
     if plugins.is_empty() {
@@ -37,7 +40,7 @@ pub(super) fn build(target: &Path) -> Result<BTreeMap<String, PathBuf>, String> 
 
 /// The tests of the SDK, then those of each plugin. They need nothing beside Python.
 pub(crate) fn test() -> Result<(), String> {
-    let folders = std::iter::once(process::root().join("sdk/python")).chain(plugins()?.into_values());
+    let folders = std::iter::once(process::root().join("sdk/python")).chain(plugins(MARK)?.into_values());
     for folder in folders {
         process::stream(
             with_sdk(Path::new("python3"))
@@ -46,17 +49,6 @@ pub(crate) fn test() -> Result<(), String> {
         )?;
     }
     Ok(())
-}
-
-/// The plugins' folders by their names, which are the plugins'.
-fn plugins() -> Result<BTreeMap<String, PathBuf>, String> {
-    let folder = process::root().join("plugins");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let folders = entries.flatten().map(|entry| entry.path());
-    Ok(folders
-        .filter(|plugin| plugin.join("pyproject.toml").is_file())
-        .filter_map(|plugin| Some((plugin.file_name()?.to_str()?.to_owned(), plugin)))
-        .collect())
 }
 
 /// A Python that finds the SDK.
@@ -71,11 +63,13 @@ fn with_sdk(python: &Path) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn folders_with_a_pyproject_are_plugins_in_python() {
-        let found = plugins().unwrap();
+        let found = plugins_and_guests(MARK).unwrap();
         assert!(found.contains_key("clean-iban"));
         assert!(!found.contains_key("clean-tail-number"), "it is a crate");
         for (name, folder) in found {

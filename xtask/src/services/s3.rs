@@ -57,6 +57,8 @@ pub(crate) fn up() -> Result<Daemon, String> {
         // Small volumes that are made as they are needed; an election among one; nothing told to anybody.
         .args(["-volume.max=50", "-master.volumeSizeLimitMB=64"])
         .args(["-master.electionTimeout=1s", "-master.telemetry=false"])
+        // Instead of a share of the disk: on a large one that is nearly full, volumes would become read-only.
+        .arg("-volume.minFreeSpace=64MiB")
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"]);
     let mut ports = Vec::new();
     for name in PORTS {
