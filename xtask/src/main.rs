@@ -69,6 +69,7 @@ enum Service {
     Postgres,
     S3,
     Oci,
+    Clickhouse,
 }
 
 fn main() -> ExitCode {
@@ -107,6 +108,11 @@ fn services(action: &Action) -> Result<(), String> {
                     venv::install()?;
                     (services::s3::URL_VARIABLE, services::s3::up()?.detach())
                 }
+                Service::Clickhouse => {
+                    venv::install()?;
+                    let server = services::clickhouse::up()?;
+                    (services::clickhouse::URL_VARIABLE, server.detach())
+                }
                 Service::Oci => {
                     services::oci::install()?;
                     (services::oci::HOST_VARIABLE, services::oci::up()?.detach())
@@ -119,6 +125,7 @@ fn services(action: &Action) -> Result<(), String> {
                 Service::Postgres => ("postgres", services::postgres::down()?),
                 Service::S3 => ("s3", services::s3::down()?),
                 Service::Oci => ("oci", services::oci::down()?),
+                Service::Clickhouse => ("clickhouse", services::clickhouse::down()?),
             };
             println!("{name} {}", if stopped { "is stopped" } else { "was not up" });
         }

@@ -2,7 +2,7 @@
 
 use crate::failures::Failures;
 use crate::process::{self, phase};
-use crate::services::{oci, postgres, s3};
+use crate::services::{clickhouse, oci, postgres, s3};
 use crate::{guests, setup, venv};
 
 /// Installs and starts what the tests need, runs them, and stops what it started. With arguments, which go to
@@ -24,13 +24,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         oci::install()?;
         oci::up()
     })?;
+    let warehouse = phase("clickhouse", clickhouse::up)?;
     let mut command = process::cargo();
     command
         .arg("test")
         .env("PATH", path)
         .env(postgres::URL_VARIABLE, server.url())
         .env(s3::URL_VARIABLE, objects.address())
-        .env(oci::HOST_VARIABLE, artifacts.address());
+        .env(oci::HOST_VARIABLE, artifacts.address())
+        .env(clickhouse::URL_VARIABLE, warehouse.address());
     if arguments.is_empty() {
         command.args(["--workspace", "--no-fail-fast"]);
     }
@@ -47,7 +49,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     } else {
         Ok(())
     };
-    drop((server, objects, artifacts));
+    drop((server, objects, artifacts, warehouse));
     failures.show();
     match (host, plugins) {
         (Err(host), Err(plugins)) => Err(format!("{host}, and {plugins}")),

@@ -2,6 +2,7 @@
 
 pub mod artifact;
 mod blocking;
+pub mod clickhouse;
 mod durable;
 pub mod file;
 mod manifest;
