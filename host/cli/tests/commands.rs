@@ -188,6 +188,11 @@ fn what_cannot_be_done_is_refused_with_a_way_out() {
             "run.unknown_asset",
             "the assets are",
         ),
+        (
+            &["quarantine", "show", "quarantine/nope.parquet"],
+            "quarantine.unknown",
+            "quarantine list",
+        ),
         (&["init"], "init.exists", "another folder"),
     ] {
         let answer = project.tidegate(arguments).failed(2, code);

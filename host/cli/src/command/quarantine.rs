@@ -62,7 +62,8 @@ async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> R
     let artifacts = session::open_artifacts(project);
     let entries: Vec<QuarantineEntry> = if what.contains('/') {
         let all = state.quarantine(None, None).await?;
-        all.into_iter().filter(|entry| entry.artifact == what).collect()
+        let found = all.into_iter().find(|entry| entry.artifact == what);
+        vec![found.ok_or_else(|| unknown(what))?]
     } else {
         let asset = session::asset(project, what)?;
         let all = state.quarantine(Some(&asset), None).await?;
@@ -147,4 +148,14 @@ fn read(bytes: bytes::Bytes, limit: usize, rows: &mut Vec<Map<String, Value>>) -
         }
     }
     Ok(())
+}
+
+/// No file of that name is in the index.
+fn unknown(what: &str) -> Error {
+    Error::new(
+        Kind::Usage,
+        "quarantine.unknown",
+        format!("no quarantine file is called `{}`", printable(what)),
+    )
+    .hint("`tidegate quarantine list` shows them")
 }
