@@ -116,8 +116,9 @@ class Handler(BaseHTTPRequestHandler):
         except Exception as error:
             self.fail(error, body)
         else:
-            identifier = given.get("query_id") or str(uuid.uuid4())
-            self.answer(200, answer[0], {"X-ClickHouse-Query-Id": identifier, **answer[1]})
+            found, headers = answer
+            query_id = given.get("query_id") or str(uuid.uuid4())
+            self.answer(200, found, {"X-ClickHouse-Query-Id": query_id, **headers})
 
     def insert(self, query: str, form: str, body, given: dict[str, str]) -> tuple[bytes, dict[str, str]]:
         def work(session: Session):

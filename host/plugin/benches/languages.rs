@@ -24,11 +24,10 @@ mod support;
 
 const FACTOR: f64 = 1.25;
 
-/// Plugin, and its bound of memory: an interpreter needs more than compiled code.
-const PLUGINS: [(&str, u64); 2] = [
-    ("guest-scale-python", 256 << 20),
-    ("guest-scale-javascript", 256 << 20),
-];
+const PLUGINS: [&str; 2] = ["guest-scale-python", "guest-scale-javascript"];
+
+/// An interpreter needs more than compiled code.
+const MEMORY_BYTES: u64 = 256 << 20;
 
 fn languages(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -49,9 +48,9 @@ fn languages(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("native", rows), &input, |bencher, input| {
             bencher.iter(|| black_box(native(black_box(input))));
         });
-        for (name, memory_bytes) in PLUGINS {
+        for name in PLUGINS {
             let mut step = host.step(name, json!({ "factor": FACTOR }), &["amount"], &["scaled"]);
-            step.grant.memory_bytes = memory_bytes;
+            step.grant.memory_bytes = MEMORY_BYTES;
             let mut plugin = runtime.block_on(host.bind(&step, &input.schema())).unwrap();
             let done = runtime.block_on(plugin.process(input.clone(), 0)).unwrap();
             assert_eq!(done.outputs[0].column(1).as_primitive::<Float64Type>(), &expected);

@@ -1,4 +1,4 @@
-//! ClickHouse.
+//! ClickHouse, as far as it is built: its types. There is no connector yet, and only tests use them.
 
 mod types;
 

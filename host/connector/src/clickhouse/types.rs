@@ -103,7 +103,7 @@ pub fn column_type(column: &Column) -> Result<String, UnfitColumn> {
 /// The Arrow type that a column of this type crosses as; a cast from the batch's type to it changes no value.
 pub fn wire_type(data_type: &LogicalType) -> DataType {
     match data_type {
-        // ClickHouse's ArrowStream reads neither of them.
+        // A count in its unit: ClickHouse has no type of durations, and one of times that not every server knows.
         LogicalType::Time64(_) | LogicalType::Duration(_) => DataType::Int64,
         LogicalType::List(item) => {
             DataType::List(Arc::new(Field::new_list_field(wire_type(item), !nested(item))))
