@@ -10,14 +10,31 @@ use crate::command::plugin::{Language, Role};
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The project's folder: the one that holds `schemas/`.
-    #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
-    pub(crate) project: PathBuf,
+    #[command(flatten)]
+    pub(crate) project: ProjectAt,
     /// Answer in JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Which project, and where its assets go.
+#[derive(Debug, Args)]
+pub(crate) struct ProjectAt {
+    /// The project's folder: the one that holds `schemas/`.
+    #[arg(
+        id = "project",
+        long = "project",
+        short = 'C',
+        global = true,
+        default_value = ".",
+        value_name = "DIR"
+    )]
+    pub(crate) folder: PathBuf,
+    /// Load the assets into this target of the project, in place of the destinations that they name.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) target: Option<String>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -42,8 +59,11 @@ pub(crate) enum Command {
         #[arg(long)]
         locked: bool,
     },
-    /// Show what a run would do: sources, grants, columns, partitions.
-    Plan(Selection),
+    /// Show what a run would do: sources, grants, columns, partitions, changes of tables.
+    #[command(after_help = "Examples:
+  tidegate plan flights
+  tidegate plan --apply --target warehouse")]
+    Plan(Plan),
     /// Materialize assets.
     #[command(after_help = "Examples:
   tidegate run flights --partition 2013-02 --dry-run
@@ -98,6 +118,15 @@ pub(crate) struct Selection {
     /// Fail where tidegate.lock would have to change: for CI.
     #[arg(long)]
     pub(crate) locked: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Make the changes at destinations by which nothing is lost: tables, columns, wider types.
+    #[arg(long)]
+    pub(crate) apply: bool,
 }
 
 #[derive(Debug, Args)]

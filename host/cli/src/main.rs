@@ -59,9 +59,9 @@ fn misused(refused: &clap::Error) -> ExitCode {
 async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegate_core::Errors> {
     let project = &arguments.project;
     match &arguments.command {
-        Command::Init { name } => command::init::run(project, name.as_deref(), output),
+        Command::Init { name } => command::init::run(&project.folder, name.as_deref(), output),
         Command::Check { locked } => command::check::run(project, *locked, output).await,
-        Command::Plan(selection) => command::plan::run(project, selection, output).await,
+        Command::Plan(plan) => command::plan::run(project, plan, output).await,
         Command::Run(run) => command::run::run(project, run, output).await,
         Command::Asset { command } => command::asset::run(project, command, output).await,
         Command::Runs { command } => command::runs::run(project, command, output).await,

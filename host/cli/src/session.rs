@@ -11,20 +11,21 @@ use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig};
 use tidegate_state::SqlStateStore;
 
-use crate::arguments::Selection;
+use crate::arguments::{ProjectAt, Selection};
 use crate::environment;
 
-/// Opens the project of a folder. `tidegate.lock` is written where it has to be.
-pub(crate) fn open_project(folder: &Path) -> Result<Project, Errors> {
-    open_locking(folder, Locking::Write)
+/// Opens a project. `tidegate.lock` is written where it has to be.
+pub(crate) fn open_project(at: &ProjectAt) -> Result<Project, Errors> {
+    open_locking(at, Locking::Write)
 }
 
-/// Opens the project of a folder, its lock as it is where `locked`.
-pub(crate) fn open_locked(folder: &Path, locked: bool) -> Result<Project, Errors> {
-    open_locking(folder, if locked { Locking::Locked } else { Locking::Write })
+/// Opens a project, its lock as it is where `locked`.
+pub(crate) fn open_locked(at: &ProjectAt, locked: bool) -> Result<Project, Errors> {
+    open_locking(at, if locked { Locking::Locked } else { Locking::Write })
 }
 
-fn open_locking(folder: &Path, locking: Locking) -> Result<Project, Errors> {
+fn open_locking(at: &ProjectAt, locking: Locking) -> Result<Project, Errors> {
+    let folder = &at.folder;
     // Absolute and without `..`, so that every path that starts there is too.
     let folder = std::fs::canonicalize(folder).map_err(|error| {
         Error::new(
@@ -36,6 +37,7 @@ fn open_locking(folder: &Path, locking: Locking) -> Result<Project, Errors> {
     })?;
     Project::open(ProjectConfig {
         schemas: folder.join("schemas"),
+        target: at.target.clone(),
         connectors: tidegate_connector::all(),
         plugin_cache: environment::plugin_cache(),
         locking,

@@ -109,6 +109,7 @@ async fn orchestrator(project: &Project, diary: &Arc<Diary>) -> Orchestrator {
         connectors: tidegate_connector::all(),
         plugin_cache: PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache/plugins")),
         locking: Locking::Locked,
+        target: None,
         lookup: Arc::new(|_, _| None),
     });
     std::fs::create_dir_all(root.join(".tidegate")).unwrap();

@@ -15,7 +15,7 @@ use tidegate_connector::file::FileConnector;
 use tidegate_core::batch::DEFAULT_BATCH_ROWS;
 use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, PartitionKey, SourceSpec};
 use tidegate_core::port::{Commit, Connector, OpenDestination, OpenSource, Unheard};
-use tidegate_core::schema::{Column, Document, Load, Node};
+use tidegate_core::schema::{Asset, Column, Document, Load, Node, decode};
 
 const COLUMNS: [(&str, &str); 8] = [
     ("id", "int64"),
@@ -65,12 +65,12 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
             .map_err(first)?,
         columns,
     };
+    let text = "{name: converted, source: {resource: raw}, columns: [], destination: {resource: lake}}";
+    let asset: Asset = decode(&yaml(text)?).map_err(first)?;
     let destination = DestinationSpec {
         connector: "file".into(),
         resource,
-        config: connector
-            .check_destination(&yaml("{}")?, &[], Load::Replace)
-            .map_err(first)?,
+        config: connector.check_destination(&yaml("{}")?, &asset).map_err(first)?,
         load: Load::Replace,
     };
     let mut source = connector
@@ -88,6 +88,7 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
         .open_destination(OpenDestination {
             spec: &destination,
             asset: &"converted".parse()?,
+            window: None,
             partition: &PartitionKey::whole(),
             epoch: Epoch(now.timestamp()),
             token: &LoadToken(now.to_rfc3339()),

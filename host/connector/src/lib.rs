@@ -13,5 +13,8 @@ use tidegate_core::port::Connector;
 
 /// Every connector that is built in.
 pub fn all() -> Vec<Arc<dyn Connector>> {
-    vec![Arc::new(file::FileConnector)]
+    vec![
+        Arc::new(file::FileConnector),
+        Arc::new(clickhouse::ClickHouseConnector),
+    ]
 }

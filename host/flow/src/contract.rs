@@ -6,10 +6,12 @@ use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use tidegate_core::batch::{Rejects, StepCounts};
+use tidegate_core::port::ColumnRange;
 use tidegate_core::schema::{Column, Contract};
 use tidegate_core::types::LogicalType;
 
 use crate::error::FlowError;
+use crate::range::Range;
 
 /// A contract over the columns that reach the destination.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Conform {
     places: Vec<usize>,
     /// Columns of the load in which no value may be missing, and may be in the stream.
     required: Vec<usize>,
+    /// Columns of which the destination cannot hold every value.
+    ranges: Vec<Range>,
 }
 
 impl Conform {
@@ -89,6 +93,7 @@ impl Conform {
                 schema: Arc::new(Schema::new(fields)),
                 places,
                 required,
+                ranges: Vec::new(),
             })
         } else {
             Err(errors)
@@ -100,7 +105,16 @@ impl Conform {
         self.schema.clone()
     }
 
-    /// The rows as they are loaded, and those in which a value is missing that must not be.
+    /// Refuses rows with values that the destination cannot hold, from here on.
+    pub(crate) fn restrict(&mut self, ranges: &[ColumnRange]) {
+        self.ranges = ranges
+            .iter()
+            .filter_map(|range| Some(Range::new(self.schema.index_of(&range.column).ok()?, range)))
+            .collect();
+    }
+
+    /// The rows as they are loaded, and those in which a value is missing that must not be, or that the destination
+    /// cannot hold.
     pub(crate) fn apply(
         &self,
         batch: &RecordBatch,
@@ -115,11 +129,15 @@ impl Conform {
             .required
             .iter()
             .filter_map(|index| columns[*index].nulls().filter(|nulls| nulls.null_count() > 0))
-            .map(|nulls| !nulls.inner())
-            .reduce(|all, bits| &all | &bits);
+            .map(|nulls| !nulls.inner());
+        let outside = self
+            .ranges
+            .iter()
+            .filter_map(|range| range.outside(&columns[range.index]));
+        let refused = missing.chain(outside).reduce(|all, bits| &all | &bits);
         let mut rejects = None;
-        if let Some(missing) = missing {
-            let refused = BooleanArray::new(missing, None);
+        if let Some(refused) = refused {
+            let refused = BooleanArray::new(refused, None);
             rejects = Some(self.rejects(batch, &refused)?);
             let good = BooleanArray::new(!refused.values(), None);
             columns = columns
@@ -144,7 +162,7 @@ impl Conform {
 
     fn rejects(&self, batch: &RecordBatch, refused: &BooleanArray) -> Result<Rejects, FlowError> {
         let rows = filter_record_batch(batch, refused)?;
-        let messages: Vec<String> = (0..rows.num_rows())
+        let (codes, messages): (Vec<&str>, Vec<String>) = (0..rows.num_rows())
             .map(|row| {
                 let names: Vec<String> = self
                     .required
@@ -152,19 +170,38 @@ impl Conform {
                     .filter(|index| rows.column(self.places[**index]).is_null(row))
                     .map(|index| format!("`{}`", self.schema.field(*index).name()))
                     .collect();
-                format!("{} is missing, and may not be", names.join(", "))
+                if names.is_empty() {
+                    ("contract.out_of_range", self.out_of_range(&rows, row))
+                } else {
+                    (
+                        "contract.missing",
+                        format!("{} is missing, and may not be", names.join(", ")),
+                    )
+                }
             })
-            .collect();
+            .unzip();
         Ok(Rejects {
-            codes: StringArray::from_iter_values(std::iter::repeat_n("contract.missing", rows.num_rows())),
+            codes: StringArray::from_iter_values(codes),
             messages: StringArray::from_iter_values(messages),
             rows,
         })
     }
 
+    fn out_of_range(&self, rows: &RecordBatch, row: usize) -> String {
+        let complaints: Vec<String> = self
+            .ranges
+            .iter()
+            .filter_map(|range| {
+                let name = self.schema.field(range.index).name();
+                range.complaint(name, rows.column(self.places[range.index]), row)
+            })
+            .collect();
+        complaints.join("; ")
+    }
+
     /// Whether rows can be refused at all.
     pub(crate) fn checks_rows(&self) -> bool {
-        !self.required.is_empty()
+        !self.required.is_empty() || !self.ranges.is_empty()
     }
 }
 
@@ -206,6 +243,44 @@ mod tests {
             "`a` is missing, and may not be"
         );
         assert!(counts.adds_up() && counts.rejected == 1);
+    }
+
+    #[test]
+    fn a_value_that_the_destination_cannot_hold_is_refused_by_row() {
+        use arrow_array::{ArrayRef, Date32Array};
+
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![
+            Some(-1),
+            Some(0),
+            None,
+            Some(11),
+            Some(10),
+        ]));
+        let batch = RecordBatch::try_from_iter([("day", days)]).unwrap();
+        let mut conform = Conform::new(
+            &batch.schema(),
+            &columns(&[("day", "date32", false)]),
+            Contract::Strict,
+        )
+        .unwrap();
+        assert!(!conform.checks_rows());
+        conform.restrict(&[ColumnRange {
+            column: "day".into(),
+            least: 0,
+            greatest: 10,
+        }]);
+        assert!(conform.checks_rows());
+        let (loaded, rejects, counts) = conform.apply(&batch).unwrap();
+        assert_eq!((loaded.num_rows(), counts.rejected), (3, 2));
+        let rejects = rejects.unwrap();
+        assert_eq!(rejects.codes.value(0), "contract.out_of_range");
+        assert_eq!(
+            rejects.messages.iter().flatten().collect::<Vec<_>>(),
+            [
+                "`day` is 1969-12-31, which the destination cannot hold",
+                "`day` is 1970-01-12, which the destination cannot hold"
+            ]
+        );
     }
 
     #[test]

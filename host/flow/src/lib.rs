@@ -10,6 +10,7 @@ mod inspect;
 mod message;
 mod progress;
 mod quarantine;
+mod range;
 mod read;
 mod run;
 mod sink;

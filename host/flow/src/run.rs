@@ -52,12 +52,15 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
         mut transforms,
         checks,
         destination,
-        conform,
+        mut conform,
         artifacts,
         progress,
         cancel,
         at,
     } = parts;
+    if let Some(destination) = &destination {
+        conform.restrict(&destination.ranges());
+    }
     let task = Arc::new(task);
     restore(&task, &mut transforms).await?;
     let resumed = task.resume.as_ref();

@@ -56,6 +56,14 @@ pub enum OrchestratorError {
         /// Why not.
         why: String,
     },
+    /// The run loads into another target than the command names.
+    #[error("run {run} was asked for with {}", .target.as_ref().map_or("no --target".to_owned(), |target| format!("--target {target}")))]
+    OtherTarget {
+        /// Which run.
+        run: RunId,
+        /// Its target.
+        target: Option<String>,
+    },
     /// No run has that id.
     #[error("there is no run `{0}`")]
     UnknownRun(String),
@@ -93,6 +101,8 @@ impl From<OrchestratorError> for Error {
                 .hint("look at the newer run; this one showed nothing"),
             OrchestratorError::NotRetryable { .. } => Self::new(Kind::Usage, "run.not_retryable", message)
                 .hint("start a new one with `tidegate run`; `tidegate runs show` tells how this one stands"),
+            OrchestratorError::OtherTarget { .. } => Self::new(Kind::Usage, "run.other_target", message)
+                .hint("a run is taken up again with the target that it began with"),
             OrchestratorError::UnknownRun(_) => {
                 Self::new(Kind::Usage, "run.unknown", message).hint("`tidegate runs list` shows the runs")
             }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tidegate_core::plan::{AssetName, DestinationSpec, Digest, PartitionKey, SourceSpec};
 use tidegate_core::port::{Connector, Destination, LogSink, OpenDestination, OpenSource, Source};
 use tidegate_core::schema::{
-    ByteSize, Column, HttpGrant, Load, Millis, Node, decode, grant_faults, has_reference,
+    Asset, ByteSize, Column, HttpGrant, Load, Millis, Node, decode, grant_faults, has_reference,
 };
 use tidegate_core::{Error, Kind, Place, Result};
 
@@ -238,9 +238,11 @@ impl Connector for PluginConnector {
         to_carry(&decode::<SourceConfig>(config)?)
     }
 
-    fn check_destination(&self, config: &Node, columns: &[Column], load: Load) -> Result<Value, Vec<Error>> {
+    fn check_destination(&self, config: &Node, asset: &Asset) -> Result<Value, Vec<Error>> {
         let declared: DestinationConfig = decode(config)?;
-        let key: Vec<String> = columns
+        let load = asset.destination.load;
+        let key: Vec<String> = asset
+            .columns
             .iter()
             .filter(|column| column.key)
             .map(|column| column.name.clone())

@@ -1,26 +1,25 @@
 //! `tidegate asset list` and `show`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
 use tidegate_core::Errors;
 use tidegate_core::port::Materialization;
 
-use crate::arguments::{AssetCommand, Selection};
+use crate::arguments::{AssetCommand, ProjectAt, Selection};
 use crate::command::plan::{lineage, location};
 use crate::output::{Output, Table, brief, bytes, duration, grouped};
 use crate::session;
 
-pub(crate) async fn run(folder: &Path, command: &AssetCommand, output: &Output) -> Result<ExitCode, Errors> {
+pub(crate) async fn run(at: &ProjectAt, command: &AssetCommand, output: &Output) -> Result<ExitCode, Errors> {
     match command {
-        AssetCommand::List => list(folder, output).await,
-        AssetCommand::Show { asset } => show(folder, asset, output).await,
+        AssetCommand::List => list(at, output).await,
+        AssetCommand::Show { asset } => show(at, asset, output).await,
     }
 }
 
-async fn list(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+async fn list(at: &ProjectAt, output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_project(at)?;
     let state = session::open_state(&project).await?;
     let mut table = Table::new(&[
         "asset",
@@ -63,8 +62,8 @@ async fn list(folder: &Path, output: &Output) -> Result<ExitCode, Errors> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(folder: &Path, name: &str, output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+async fn show(at: &ProjectAt, name: &str, output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_project(at)?;
     let name = session::asset(&project, name)?;
     let selection = Selection {
         assets: vec![name.to_string()],

@@ -1,16 +1,16 @@
 //! `tidegate check`: everything that can be found before any data moves.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
 use tidegate_core::Errors;
 
+use crate::arguments::ProjectAt;
 use crate::output::{Output, counted};
 use crate::session;
 
-pub(crate) async fn run(folder: &Path, locked: bool, output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_locked(folder, locked)?;
+pub(crate) async fn run(at: &ProjectAt, locked: bool, output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_locked(at, locked)?;
     let plans = project.prepare(&project.graph().order()).await?;
     let steps: usize = plans.iter().map(|plan| plan.steps.len()).sum();
     let resources = project.documents().resources.len();

@@ -6,17 +6,19 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tidegate_core::Errors;
 use tidegate_core::plan::{CheckSpec, SliceRule};
+use tidegate_core::port::{Change, ChangeBy};
 use tidegate_core::schema::{ByteSize, Column, Millis};
 use tidegate_orchestrator::{AssetPlan, PlannedStep, Project, secret_names};
 use tidegate_plugin::PinnedResource;
 
-use crate::arguments::Selection;
+use crate::arguments::{Plan, ProjectAt, Selection};
 use crate::command::grant;
 use crate::output::{Output, Table};
 use crate::session;
 
-pub(crate) async fn run(folder: &Path, selection: &Selection, output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_locked(folder, selection.locked)?;
+pub(crate) async fn run(at: &ProjectAt, arguments: &Plan, output: &Output) -> Result<ExitCode, Errors> {
+    let selection = &arguments.selection;
+    let project = session::open_locked(at, selection.locked)?;
     let everything = Selection {
         assets: Vec::new(),
         all: true,
@@ -29,13 +31,51 @@ pub(crate) async fn run(folder: &Path, selection: &Selection, output: &Output) -
         selection
     };
     let plans = session::plans(&project, asked).await?;
-    let described: Vec<Value> = plans.iter().map(|plan| describe(plan, &project)).collect();
+    let mut changes = Vec::new();
+    let mut errors = Vec::new();
+    for plan in &plans {
+        let found = if arguments.apply {
+            project.apply_changes(plan).await
+        } else {
+            project.changes(plan).await
+        };
+        changes.push(found.unwrap_or_else(|error| {
+            // One server that is down is told of once.
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+            Vec::new()
+        }));
+    }
+    let described: Vec<Value> = plans
+        .iter()
+        .zip(&changes)
+        .map(|(plan, changes)| describe(plan, changes, &project))
+        .collect();
     output.show(&described, || {
-        for plan in &plans {
+        for (plan, changes) in plans.iter().zip(&changes) {
             print(plan, &project);
+            print_changes(changes, arguments.apply);
+            say!();
         }
     });
-    Ok(ExitCode::SUCCESS)
+    Errors::or(errors, ExitCode::SUCCESS)
+}
+
+/// What is different at the destination, and who makes it right.
+fn print_changes(changes: &[Change], applied: bool) {
+    for change in changes {
+        let by = match (change.by, applied) {
+            (ChangeBy::Hand, _) => "by hand, since data could be lost",
+            (_, true) => "made",
+            (ChangeBy::Run, false) => "a run makes it, and so does --apply",
+            (ChangeBy::Evolve, false) => "--apply makes it, and so does a run under `contract: evolve`",
+        };
+        say!("  change       {} ({by})", change.what);
+        for line in change.statement.lines() {
+            say!("               {line}");
+        }
+    }
 }
 
 /// Where an asset will lie.
@@ -64,13 +104,15 @@ fn source(plan: &AssetPlan) -> String {
     if let Some(asset) = &plan.upstream {
         return format!("asset {asset}");
     }
-    let path = plan.source.config.pointer("/files/path").and_then(Value::as_str);
-    format!("{} {}", plan.source.connector, path.unwrap_or_default())
+    let what = ["/files/path", "/configured/table", "/configured/query"]
+        .iter()
+        .find_map(|pointer| plan.source.config.pointer(pointer)?.as_str());
+    format!("{} {}", plan.source.connector, what.unwrap_or_default())
         .trim_end()
         .to_owned()
 }
 
-fn describe(plan: &AssetPlan, project: &Project) -> Value {
+fn describe(plan: &AssetPlan, changes: &[Change], project: &Project) -> Value {
     json!({
         "asset": plan.name,
         "source": source(plan),
@@ -83,6 +125,7 @@ fn describe(plan: &AssetPlan, project: &Project) -> Value {
         "destination": location(plan, project),
         "destination_plugin": describe_resource(plan.destination_plugin(), &plan.destination.config),
         "columns": Column::of_schema(&plan.loaded),
+        "changes": changes,
     })
 }
 
@@ -117,7 +160,6 @@ fn print(plan: &AssetPlan, project: &Project) {
         ]);
     }
     table.print();
-    say!();
 }
 
 fn print_step(step: &PlannedStep) {

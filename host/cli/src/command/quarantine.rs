@@ -1,6 +1,5 @@
 //! `tidegate quarantine list` and `show`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use arrow_array::RecordBatch;
@@ -11,16 +10,16 @@ use tidegate_core::port::QuarantineEntry;
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::Project;
 
-use crate::arguments::QuarantineCommand;
+use crate::arguments::{ProjectAt, QuarantineCommand};
 use crate::output::{Output, Table, grouped, printable};
 use crate::session;
 
 pub(crate) async fn run(
-    folder: &Path,
+    at: &ProjectAt,
     command: &QuarantineCommand,
     output: &Output,
 ) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+    let project = session::open_project(at)?;
     match command {
         QuarantineCommand::List { asset } => list(&project, asset.as_deref(), output).await,
         QuarantineCommand::Show { what, limit } => show(&project, what, *limit, output).await,

@@ -1,6 +1,5 @@
 //! `tidegate run` and the table at its end.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,19 +8,20 @@ use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{AssetPlan, Launch, Orchestrator, Project, RunReport, Workers};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::Run;
+use crate::arguments::{ProjectAt, Run};
 use crate::command::plan::location;
 use crate::output::{Output, Table, Watch, bytes, duration, grouped, printable};
 use crate::session;
 
-pub(crate) async fn run(folder: &Path, arguments: &Run, output: &Output) -> Result<ExitCode, Errors> {
-    let project = Arc::new(session::open_locked(folder, arguments.selection.locked)?);
+pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Result<ExitCode, Errors> {
+    let project = Arc::new(session::open_locked(at, arguments.selection.locked)?);
     let plans = session::plans(&project, &arguments.selection).await?;
     let launch = Launch {
         assets: plans.iter().map(|plan| plan.name.clone()).collect(),
         partition: arguments.selection.partition.clone(),
         dry_run: arguments.dry_run,
         limit_rows: arguments.limit,
+        target: project.target().map(str::to_owned),
     };
     let watch = Arc::new(Watch::new(output.is_json()));
     let orchestrator = orchestrator(&project, watch.clone(), arguments.jobs).await?;

@@ -1,6 +1,5 @@
 //! `tidegate runs list`, `show`, `logs` and `retry`.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use tidegate_core::port::{EventKind, RunFilter, RunPartition, Verdict};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{Orchestrator, Project};
 
-use crate::arguments::{RunsCommand, Selection};
+use crate::arguments::{ProjectAt, RunsCommand, Selection};
 use crate::command::run::{orchestrator, said, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
@@ -17,8 +16,8 @@ use crate::session;
 /// Events that `runs show` looks through; a run has a few a partition.
 const MAX_EVENTS: u32 = 100_000;
 
-pub(crate) async fn run(folder: &Path, command: &RunsCommand, output: &Output) -> Result<ExitCode, Errors> {
-    let project = Arc::new(session::open_project(folder)?);
+pub(crate) async fn run(at: &ProjectAt, command: &RunsCommand, output: &Output) -> Result<ExitCode, Errors> {
+    let project = Arc::new(session::open_project(at)?);
     match command {
         RunsCommand::List { asset, limit } => list(&project, asset.as_deref(), *limit, output).await,
         RunsCommand::Show { run } => show(&project, run, output).await,
@@ -82,6 +81,9 @@ fn request(request: &Value) -> String {
         .collect();
     if let Some(key) = request["partition"].as_str() {
         words.push(format!("--partition {key}"));
+    }
+    if let Some(target) = request["target"].as_str() {
+        words.push(format!("--target {target}"));
     }
     if let Some(rows) = request["limit_rows"].as_u64() {
         words.push(format!("--limit {rows}"));

@@ -44,6 +44,7 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
         let [mut config, source, destination] = grammar.map(schemars::Schema::to_value);
         merge(&mut asset, "Source", &source);
         merge(&mut asset, "Destination", &destination);
+        add_section(&mut asset, kind, destination);
         hoist(&mut resource, &mut config);
         kinds.push(json!({"properties": {"type": {"const": kind}, "config": config}}));
     }
@@ -112,6 +113,16 @@ fn merge(schema: &mut Value, definition: &str, connector: &Value) {
     if let Some(definitions) = schema["$defs"].as_object_mut() {
         definitions.extend(members);
     }
+}
+
+/// Adds the section in which an asset of several targets writes a connector's keys.
+fn add_section(schema: &mut Value, kind: &str, mut destination: Value) {
+    if let Some(section) = destination.as_object_mut() {
+        section.remove("$schema");
+        // `merge` has them.
+        section.remove("$defs");
+    }
+    schema["$defs"]["Destination"]["properties"][kind] = destination;
 }
 
 #[cfg(test)]

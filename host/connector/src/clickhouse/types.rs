@@ -30,6 +30,8 @@ use thiserror::Error;
 use tidegate_core::schema::Column;
 use tidegate_core::types::{LogicalType, TimeUnit};
 
+use super::sql;
+
 /// A column that ClickHouse cannot hold as the schema describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
@@ -202,14 +204,14 @@ fn bare(data_type: &LogicalType) -> String {
             };
             // ClickHouse knows zones by name only; an offset changes how an instant is shown, not which it is.
             let zone = zone.as_deref().filter(|zone| !zone.starts_with(['+', '-']));
-            format!("DateTime64({digits}, {})", quoted('\'', zone.unwrap_or("UTC")))
+            format!("DateTime64({digits}, {})", sql::literal(zone.unwrap_or("UTC")))
         }
         LogicalType::List(item) => format!("Array({})", member(item)),
         LogicalType::Struct(fields) => {
             let mut text = String::from("Tuple(");
             for (index, field) in fields.iter().enumerate() {
                 let comma = if index > 0 { ", " } else { "" };
-                let name = quoted('`', &field.name);
+                let name = sql::name(&field.name);
                 // Writing into text does not fail.
                 let _ = write!(text, "{comma}{name} {}", member(&field.data_type));
             }
@@ -217,19 +219,6 @@ fn bare(data_type: &LogicalType) -> String {
         }
         LogicalType::Map(key, value) => format!("Map({}, {})", bare(key), member(value)),
     }
-}
-
-/// A literal or identifier, escaped (<https://clickhouse.com/docs/sql-reference/syntax>).
-fn quoted(quote: char, text: &str) -> String {
-    let mut quoted = String::from(quote);
-    for letter in text.chars() {
-        if letter == quote || letter == '\\' {
-            quoted.push('\\');
-        }
-        quoted.push(letter);
-    }
-    quoted.push(quote);
-    quoted
 }
 
 #[cfg(test)]
@@ -281,7 +270,6 @@ mod tests {
         let offset = LogicalType::Timestamp(TimeUnit::Microsecond, Some("+05:30".into()));
         assert_eq!(bare(&offset), "DateTime64(6, 'UTC')");
         assert_eq!(written("timestamp(ns)", false), "DateTime64(9, 'UTC')");
-        assert_eq!(quoted('`', "a`b\\c"), "`a\\`b\\\\c`");
     }
 
     #[test]

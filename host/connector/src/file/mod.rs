@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
 use tidegate_core::port::{Connector, Destination, OpenDestination, OpenSource, Source};
-use tidegate_core::schema::{Column, Load, Node};
+use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
 
 use crate::blocking;
@@ -63,13 +63,8 @@ impl Connector for FileConnector {
         to_json(&config::check_source(config, columns)?)
     }
 
-    fn check_destination(
-        &self,
-        config: &Node,
-        _columns: &[Column],
-        load: Load,
-    ) -> Result<serde_json::Value, Vec<Error>> {
-        to_json(&config::check_destination(config, load)?)
+    fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>> {
+        to_json(&config::check_destination(config, asset.destination.load)?)
     }
 
     fn json_schemas(&self) -> [schemars::Schema; 3] {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::{Project, code_and_line, columns, gzip, read, rows, yaml, zstd};
+use crate::support::{Project, code_and_line, columns, gzip, loaded, read, rows, yaml, zstd};
 use tidegate_connector::file::FileConnector;
 use tidegate_core::Kind;
 use tidegate_core::port::Connector;
@@ -371,11 +371,11 @@ fn configs_that_make_no_sense() {
         .unwrap_err();
     assert_eq!(nested[0].code, "schema.type_unsupported");
     let upsert = FileConnector
-        .check_destination(&yaml("{}"), &[], Load::Upsert)
+        .check_destination(&yaml("{}"), &loaded(Load::Upsert))
         .unwrap_err();
     assert_eq!(upsert[0].code, "schema.load_unsupported");
     let rows = FileConnector
-        .check_destination(&yaml("{row_group_rows: 1}"), &[], Load::Append)
+        .check_destination(&yaml("{row_group_rows: 1}"), &loaded(Load::Append))
         .unwrap_err();
     assert_eq!(rows[0].code, "schema.invalid_value");
 }

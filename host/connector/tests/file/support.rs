@@ -19,7 +19,7 @@ use tidegate_core::port::{
     Commit, Connector, Cursor, Destination, LoadReceipt, OpenDestination, OpenSource, Part, Source,
     SourceBatch, Unheard,
 };
-use tidegate_core::schema::{Column, Document, Load, Node};
+use tidegate_core::schema::{Asset, Column, Document, Load, Node, decode};
 use tidegate_core::{Error, Place};
 
 /// A project's folder, with `data` as the root of its file resource.
@@ -102,7 +102,9 @@ impl Project {
         DestinationSpec {
             connector: "file".into(),
             resource: self.resource(),
-            config: FileConnector.check_destination(&yaml(config), &[], load).unwrap(),
+            config: FileConnector
+                .check_destination(&yaml(config), &loaded(load))
+                .unwrap(),
             load,
         }
     }
@@ -122,6 +124,15 @@ impl Project {
         let batches = read(&spec, partition.as_ref(), None, 1_000).await?;
         Ok(lines(&batches))
     }
+}
+
+/// An asset of that load, with nothing else to it.
+pub(crate) fn loaded(load: Load) -> Asset {
+    let text = format!(
+        "{{name: orders, source: {{resource: raw}}, columns: [], destination: {{resource: lake, load: {}}}}}",
+        load.text()
+    );
+    decode(&yaml(&text)).unwrap()
 }
 
 pub(crate) fn asset(name: &str) -> AssetName {
@@ -247,6 +258,7 @@ impl<'a> Attempt<'a> {
         let open = OpenDestination {
             spec: &self.spec,
             asset: &asset(self.asset),
+            window: None,
             partition: &PartitionKey(self.partition.to_owned()),
             epoch: Epoch(self.epoch),
             token: &LoadToken(self.token.to_owned()),

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Rejects;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
-use crate::port::LogSink;
-use crate::schema::{Column, Load, Node};
+use crate::port::{Change, LogSink};
+use crate::schema::{Asset, Column, Node};
 
 /// Where a source stopped: made and read by the source alone. Null where nobody can go on from there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,12 +35,7 @@ pub trait Connector: Send + Sync {
     /// Checks an asset's `source`, less the keys that every source has.
     fn check_source(&self, config: &Node, columns: &[Column]) -> Result<serde_json::Value, Vec<Error>>;
     /// Checks an asset's `destination`, less the keys that every destination has.
-    fn check_destination(
-        &self,
-        config: &Node,
-        columns: &[Column],
-        load: Load,
-    ) -> Result<serde_json::Value, Vec<Error>>;
+    fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>>;
     /// Whether a resource, checked, can be what it is used as: `source` or `destination`.
     fn check_use(&self, _resource: &serde_json::Value, _role: &'static str) -> Result<()> {
         Ok(())
@@ -56,6 +51,15 @@ pub trait Connector: Send + Sync {
     ) -> Result<SourceSpec>;
     /// Where an asset (partition) of this destination lies, for people.
     fn locate(&self, asset: &AssetName, destination: &DestinationSpec, partition: &PartitionKey) -> String;
+    /// What has to change at the other side before a load of these columns fits, such as the DDL of a table; in the order
+    /// in which it has to be done. Looks, and changes nothing.
+    async fn changes(&self, _open: OpenChanges<'_>) -> Result<Vec<Change>> {
+        Ok(Vec::new())
+    }
+    /// Makes the changes that a person need not make by hand, and answers all that there were. Repeating it does nothing.
+    async fn apply_changes(&self, _open: OpenChanges<'_>) -> Result<Vec<Change>> {
+        Ok(Vec::new())
+    }
     /// Opens a source.
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>>;
     /// Opens a destination. Nothing that it does before [`Destination::commit`] can be seen by a reader.
@@ -78,6 +82,16 @@ pub struct OpenSource<'a> {
     pub secrets: &'a [String],
 }
 
+/// What a destination's changes are asked with.
+pub struct OpenChanges<'a> {
+    /// Where to write.
+    pub spec: &'a DestinationSpec,
+    /// What is loaded.
+    pub schema: SchemaRef,
+    /// Values in the spec that must not be shown.
+    pub secrets: &'a [String],
+}
+
 /// What a destination is opened with.
 pub struct OpenDestination<'a> {
     /// Where to write.
@@ -86,6 +100,8 @@ pub struct OpenDestination<'a> {
     pub asset: &'a AssetName,
     /// For which slice.
     pub partition: &'a PartitionKey,
+    /// The slice's window; none for an asset without partitions.
+    pub window: Option<&'a Partition>,
     /// The fence of the attempt that writes.
     pub epoch: Epoch,
     /// The name of the load; a load that this destination has committed already is not made twice.
@@ -157,9 +173,24 @@ pub struct LoadReceipt {
     pub repeated: bool,
 }
 
+/// The values of a column that a destination holds; those beside them would become others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnRange {
+    /// The column's name.
+    pub column: String,
+    /// The least value, in the unit of the column's Arrow type.
+    pub least: i64,
+    /// The greatest one.
+    pub greatest: i64,
+}
+
 /// Takes batches, and shows all of them at once or none.
 #[async_trait]
 pub trait Destination: Send {
+    /// The dates and timestamps that it cannot hold all values of. Rows with others do not reach it.
+    fn ranges(&self) -> Vec<ColumnRange> {
+        Vec::new()
+    }
     /// Takes a batch. What is not staged yet is lost with the attempt.
     async fn write(&mut self, batch: RecordBatch) -> Result<()>;
     /// Makes all that was written durable and answers every part so far, those of earlier attempts first. None where the

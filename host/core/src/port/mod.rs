@@ -6,6 +6,7 @@
 //! order. Where a destination cannot stage, there is no checkpoint. At the end `Transform::finish`, `Check::verdict`, `Destination::commit` and `StateStore::finish_materialized`.
 
 mod artifact;
+mod change;
 mod check;
 mod connector;
 mod engine;
@@ -15,10 +16,11 @@ mod state;
 mod transform;
 
 pub use artifact::ArtifactStore;
+pub use change::{Change, ChangeBy};
 pub use check::{Check, Severity, Verdict};
 pub use connector::{
-    Commit, Connector, Cursor, Destination, LoadReceipt, OpenDestination, OpenSource, Part, Source,
-    SourceBatch,
+    ColumnRange, Commit, Connector, Cursor, Destination, LoadReceipt, OpenChanges, OpenDestination,
+    OpenSource, Part, Source, SourceBatch,
 };
 pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};

@@ -47,6 +47,28 @@ pub struct LoadedProject {
     pub assets: BTreeMap<AssetName, Placed<Asset>>,
 }
 
+impl LoadedProject {
+    /// Sends the assets where a target of the project says.
+    pub fn retarget(&mut self, target: &str) -> Result<(), Error> {
+        let targets = &self.project.value.targets;
+        let Some((_, found)) = targets.iter().find(|(name, _)| name.as_str() == target) else {
+            let names: Vec<&str> = targets.keys().map(AssetName::as_str).collect();
+            let hint = match names.as_slice() {
+                [] => "name targets under `targets` of the project".to_owned(),
+                names => format!("the targets are {}", names.join(", ")),
+            };
+            let message = format!("the project has no target `{target}`");
+            return Err(Error::new(Kind::Usage, "schema.unknown_target", message).hint(hint));
+        };
+        for asset in self.assets.values_mut() {
+            if let Some(other) = found.destinations.get(&asset.value.destination.resource) {
+                asset.value.destination.resource = other.clone();
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Loads every `.yaml` and `.yml` file under a schema folder and validates them together. Touches nothing else.
 pub fn load_project(schemas: &Path) -> Result<LoadedProject, Errors> {
     let mut errors = Vec::new();

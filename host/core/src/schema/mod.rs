@@ -32,7 +32,7 @@ pub use http::{Basic, HttpGrant, HttpLimits};
 pub use load::{LoadedProject, Placed, load_project};
 pub use node::{Node, NodeKind, Span};
 pub use plain_url::{lies_below, plain_url};
-pub use project::{CheckpointDecl, ProjectDecl};
+pub use project::{CheckpointDecl, ProjectDecl, TargetDecl};
 pub use reference::{Lookup, ReferenceError, ReferenceKind, fill, fill_grants, has_reference};
 pub use resource::Resource;
 pub use suggest::closest;

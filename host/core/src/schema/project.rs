@@ -1,5 +1,7 @@
 //! `kind: Project`: what holds for all assets.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,21 @@ pub struct ProjectDecl {
     /// How often an attempt makes its work durable, unless the asset says otherwise.
     #[serde(default)]
     pub checkpoint: CheckpointDecl,
+    /// Other places to load the same assets into, chosen with `--target NAME`.
+    #[serde(default)]
+    pub targets: BTreeMap<AssetName, TargetDecl>,
+}
+
+/// Another place to load the assets into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Target")]
+pub struct TargetDecl {
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The resource that takes the place of each destination's.
+    pub destinations: BTreeMap<AssetName, AssetName>,
 }
 
 /// How often an attempt makes its work durable.

@@ -1,12 +1,14 @@
 //! What can be said of the documents together, without connectors or plugins.
 
 mod http;
+mod target;
 
 use std::collections::BTreeSet;
 
 pub use http::{GrantFault, grant_faults};
 
 use super::asset::{Asset, Partitions};
+use super::document::Document;
 use super::load::{LoadedProject, Placed};
 use super::reference_place::misplaced;
 use super::suggest::closest;
@@ -21,6 +23,7 @@ const MAX_INSTANCES: u32 = 16;
 pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
     let mut errors = Vec::new();
     project(loaded, &mut errors);
+    target::targets(loaded, &mut errors);
     misplaced(loaded, &mut errors);
     for asset in loaded.assets.values() {
         resources(asset, loaded, &mut errors);
@@ -72,13 +75,7 @@ fn project(loaded: &LoadedProject, errors: &mut Vec<Error>) {
     }
 }
 
-fn unknown(
-    asset: &Placed<Asset>,
-    what: &str,
-    pointer: &str,
-    name: &AssetName,
-    known: &[&AssetName],
-) -> Error {
+fn unknown(document: &Document, what: &str, pointer: &str, name: &AssetName, known: &[&AssetName]) -> Error {
     let hint = match closest(name.as_str(), known.iter().map(|name| name.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => format!("there is no {what} yet"),
@@ -87,8 +84,7 @@ fn unknown(
             format!("the {what}s are {}", names.join(", "))
         }
     };
-    asset
-        .document
+    document
         .error(
             &format!("schema.unknown_{what}"),
             pointer,
@@ -103,13 +99,19 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
     match (&value.source.resource, &value.source.asset) {
         (Some(name), None) => {
             if !loaded.resources.contains_key(name) {
-                errors.push(unknown(asset, "resource", "/source/resource", name, &resources));
+                errors.push(unknown(
+                    document,
+                    "resource",
+                    "/source/resource",
+                    name,
+                    &resources,
+                ));
             }
         }
         (None, Some(name)) => {
             if !loaded.assets.contains_key(name) {
                 let assets: Vec<&AssetName> = loaded.assets.keys().collect();
-                errors.push(unknown(asset, "asset", "/source/asset", name, &assets));
+                errors.push(unknown(document, "asset", "/source/asset", name, &assets));
             }
             for key in value.source.config.keys() {
                 errors.push(
@@ -135,7 +137,7 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
     }
     if !loaded.resources.contains_key(&value.destination.resource) {
         errors.push(unknown(
-            asset,
+            document,
             "resource",
             "/destination/resource",
             &value.destination.resource,

@@ -10,7 +10,7 @@ use tidegate_core::port::{
     ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
     OpenSource, Severity, StateStore, TaskCounts, Transform, Verdict,
 };
-use tidegate_core::schema::{Column, ReferenceKind, fill};
+use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
 use tidegate_flow::{Conform, Parts, Progress};
 use tidegate_plugin::{LogLevel, LogSink};
@@ -126,7 +126,7 @@ impl LocalEngine {
         }
         let mut source_spec = task.source.clone();
         let secrets;
-        (source_spec.resource, secrets) = self.with_secrets(&source_spec.resource)?;
+        (source_spec.resource, secrets) = self.project.with_secrets(&source_spec.resource)?;
         let source = self
             .project
             .connector(&source_spec.connector)?
@@ -144,11 +144,12 @@ impl LocalEngine {
         } else {
             let mut spec = task.destination.clone();
             let secrets;
-            (spec.resource, secrets) = self.with_secrets(&spec.resource)?;
+            (spec.resource, secrets) = self.project.with_secrets(&spec.resource)?;
             let open = OpenDestination {
                 spec: &spec,
                 asset: &task.asset,
                 partition: &task.key(),
+                window: task.partition.as_ref(),
                 epoch: task.epoch,
                 token: &task.token(),
                 schema: conform.schema(),
@@ -184,14 +185,6 @@ impl LocalEngine {
             task,
         })
         .await
-    }
-
-    /// A resource's config with secrets filled in, and their values.
-    fn with_secrets(&self, config: &serde_json::Value) -> Result<(serde_json::Value, Vec<String>)> {
-        fill(config, ReferenceKind::Secret, &*self.project.lookup).map_err(|error| {
-            Error::new(Kind::Schema, "schema.reference", error.to_string())
-                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
-        })
     }
 }
 

@@ -130,16 +130,50 @@ impl Project {
         connector
             .check_use(&resource, "destination")
             .map_err(|error| vec![placed(asset, "/destination/resource", error)])?;
-        let node = config_node(asset, "/destination", DestinationDecl::KEYS);
+        let (node, pointer) = self.destination_node(asset, connector.kind())?;
         let config = connector
-            .check_destination(&node, &asset.value.columns, decl.load)
-            .map_err(|errors| asset.document.locate("/destination", errors))?;
+            .check_destination(&node, &asset.value)
+            .map_err(|errors| asset.document.locate(&pointer, errors))?;
         Ok(DestinationSpec {
             connector: connector.kind().into(),
             resource,
             config,
             load: decl.load,
         })
+    }
+
+    /// What a connector has to look at in an asset's destination, and where that stands: the section of its name, where
+    /// an asset says what each of several targets needs to know; else the keys beside `resource`.
+    fn destination_node(&self, asset: &Placed<Asset>, kind: &str) -> Result<(Node, String), Vec<Error>> {
+        let node = config_node(asset, "/destination", DestinationDecl::KEYS);
+        let sections: Vec<&str> = self
+            .connectors
+            .keys()
+            .copied()
+            .filter(|kind| node.get(kind).is_some())
+            .collect();
+        if sections.is_empty() {
+            return Ok((node, "/destination".into()));
+        }
+        let stray = node.without(&sections);
+        if let NodeKind::Map(entries) = &stray.kind
+            && let Some((key, _)) = entries.first()
+        {
+            let key = key.text().unwrap_or_default();
+            let error = asset.document.error(
+                "schema.unknown_key",
+                &format!("/destination/{key}"),
+                format!("unknown key `{key}` beside `{}`", sections.join("`, `")),
+            );
+            return Err(vec![error.hint(format!(
+                "write it in the section of its connector, such as `{kind}:`"
+            ))]);
+        }
+        let section = node.get(kind).cloned();
+        Ok((
+            section.unwrap_or_else(|| Node::empty_map(node.span)),
+            format!("/destination/{kind}"),
+        ))
     }
 
     /// Where an asset comes from, and what is to be done about rows of other slices.

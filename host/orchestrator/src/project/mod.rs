@@ -1,5 +1,6 @@
 //! A schema folder with its connectors and plugins.
 
+mod changes;
 mod checks;
 mod connect;
 mod packages;
@@ -26,6 +27,8 @@ pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Syn
 pub struct ProjectConfig {
     /// The schema folder.
     pub schemas: PathBuf,
+    /// The target that the assets go to, by name; none for the destinations that they name.
+    pub target: Option<String>,
     /// The connectors that are built in.
     pub connectors: Vec<Arc<dyn Connector>>,
     /// Where compiled plugins are kept; the user's own, never the project's.
@@ -46,12 +49,16 @@ pub struct Project {
     pub(crate) locking: Locking,
     pub(crate) runtime: Runtime,
     pub(crate) lookup: Lookup,
+    pub(crate) target: Option<String>,
 }
 
 impl Project {
     /// Loads the documents and starts the plugin runtime. Compiles nothing, connects to nothing.
     pub fn open(config: ProjectConfig) -> Result<Self, Errors> {
-        let loaded = load_project(&config.schemas)?;
+        let mut loaded = load_project(&config.schemas)?;
+        if let Some(target) = &config.target {
+            loaded.retarget(target)?;
+        }
         let edges = loaded
             .assets
             .iter()
@@ -83,6 +90,7 @@ impl Project {
             locking: config.locking,
             runtime,
             lookup: config.lookup,
+            target: config.target,
             loaded,
         })
     }
@@ -95,6 +103,11 @@ impl Project {
     /// The documents.
     pub fn documents(&self) -> &LoadedProject {
         &self.loaded
+    }
+
+    /// The target that the assets go to, if they do not go where they say.
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 
     /// What is made from what.

@@ -60,6 +60,13 @@ impl Orchestrator {
 
     /// Takes a run up again: what succeeded stays, the rest goes on from its checkpoints.
     pub async fn retry(&self, run: &RunRecord, launch: &Launch, plans: &[AssetPlan]) -> Result<RunReport> {
+        if launch.target.as_deref() != self.project.target() {
+            return Err(OrchestratorError::OtherTarget {
+                run: run.id,
+                target: launch.target.clone(),
+            }
+            .into());
+        }
         self.sweep().await?;
         let refused = |why: String| Error::from(OrchestratorError::NotRetryable { run: run.id, why });
         let current = self

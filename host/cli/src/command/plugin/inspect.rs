@@ -8,23 +8,24 @@ use tidegate_core::{Error, Errors};
 use tidegate_plugin::{Catalog, Interfaces, Plugin, Requirement, manifest_json};
 
 use super::language::text;
+use crate::arguments::ProjectAt;
 use crate::output::{Output, bytes, printable};
 use crate::session;
 
-pub(crate) fn run(folder: &Path, named: &str, output: &Output) -> Result<ExitCode, Errors> {
+pub(crate) fn run(at: &ProjectAt, named: &str, output: &Output) -> Result<ExitCode, Errors> {
     let file = Path::new(named);
     if file.is_file() || file.extension().is_some_and(|ending| ending == "wasm") {
         show(&Plugin::read(file).map_err(Error::from)?, output)?;
     } else {
-        show(&*in_project(folder, named)?, output)?;
+        show(&*in_project(at, named)?, output)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// A plugin of the project, by name and maybe versions.
-fn in_project(folder: &Path, named: &str) -> Result<std::sync::Arc<Plugin>, Errors> {
+fn in_project(at: &ProjectAt, named: &str) -> Result<std::sync::Arc<Plugin>, Errors> {
     let wanted: Requirement = named.parse().map_err(Error::from)?;
-    let project = session::open_project(folder)?;
+    let project = session::open_project(at)?;
     let folders = &project.documents().project.value.plugins;
     let catalog = Catalog::new(folders.iter().map(|folder| project.root().join(folder)).collect());
     Ok(catalog.find(&wanted).map_err(Error::from)?)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tidegate_core::{Error, Errors};
 use tidegate_plugin::package::{Lock, Registry, Release, open_registry};
 
+use crate::arguments::ProjectAt;
 use crate::output::{Output, Table, brief, printable};
 use crate::session;
 
@@ -17,7 +18,7 @@ struct Line {
     locked: bool,
 }
 
-pub(crate) async fn run(folder: &Path, registry: Option<&str>, output: &Output) -> Result<ExitCode, Errors> {
+pub(crate) async fn run(at: &ProjectAt, registry: Option<&str>, output: &Output) -> Result<ExitCode, Errors> {
     let mut lines = Vec::new();
     let mut errors = Vec::new();
     if let Some(place) = registry {
@@ -25,7 +26,7 @@ pub(crate) async fn run(folder: &Path, registry: Option<&str>, output: &Output) 
         let registry = open_registry(place, Path::new("")).map_err(Error::from)?;
         of_registry(registry.as_ref(), &Lock::default(), &mut lines, &mut errors).await?;
     } else {
-        let project = session::open_project(folder)?;
+        let project = session::open_project(at)?;
         let lock = project.packages().lock().map_err(Error::from)?;
         for found in project.catalog().all() {
             match found {

@@ -1,22 +1,22 @@
 //! `tidegate plugin lock` and `tidegate plugin update`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use tidegate_core::Errors;
 use tidegate_plugin::package::{LockChange, LockEntry};
 
+use crate::arguments::ProjectAt;
 use crate::output::{Output, Table};
 use crate::session;
 
-pub(crate) async fn lock(folder: &Path, names: &[String], output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+pub(crate) async fn lock(at: &ProjectAt, names: &[String], output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_project(at)?;
     show(&project.lock_plugins(names).await?, output);
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn update(folder: &Path, names: &[String], output: &Output) -> Result<ExitCode, Errors> {
-    let project = session::open_project(folder)?;
+pub(crate) async fn update(at: &ProjectAt, names: &[String], output: &Output) -> Result<ExitCode, Errors> {
+    let project = session::open_project(at)?;
     show(&project.update_plugins(names).await?, output);
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,6 @@ mod publish;
 mod test;
 mod toolchain;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,22 +17,26 @@ use tidegate_core::schema::Limits;
 use tidegate_core::{Error, Errors};
 use tidegate_plugin::{InstanceGrant, LogLine, LogSink, Plugin, Runtime};
 
-use crate::arguments::PluginCommand;
+use crate::arguments::{PluginCommand, ProjectAt};
 use crate::environment;
 use crate::output::{Output, printable};
 
 pub(crate) use language::{Language, Role};
 
-pub(crate) async fn run(folder: &Path, command: &PluginCommand, output: &Output) -> Result<ExitCode, Errors> {
+pub(crate) async fn run(
+    at: &ProjectAt,
+    command: &PluginCommand,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
     match command {
         PluginCommand::New(new) => new::run(new, output),
         PluginCommand::Build(build) => build::run(build, output).await,
         PluginCommand::Test(test) => test::run(test, output).await,
-        PluginCommand::Inspect { plugin } => inspect::run(folder, plugin, output),
+        PluginCommand::Inspect { plugin } => inspect::run(at, plugin, output),
         PluginCommand::Publish(publish) => publish::run(publish, output).await,
-        PluginCommand::List { registry } => list::run(folder, registry.as_deref(), output).await,
-        PluginCommand::Lock { names } => lock::lock(folder, names, output).await,
-        PluginCommand::Update { names } => lock::update(folder, names, output).await,
+        PluginCommand::List { registry } => list::run(at, registry.as_deref(), output).await,
+        PluginCommand::Lock { names } => lock::lock(at, names, output).await,
+        PluginCommand::Update { names } => lock::update(at, names, output).await,
     }
 }
 

@@ -1,7 +1,5 @@
 //! The types of the schema against a real engine: each column is what the table says, and each value comes back.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -14,6 +12,8 @@ use serde_json::{Value, json};
 use tidegate_connector::clickhouse::{Calendar, column_type, wire_range, wire_type};
 use tidegate_core::schema::Column;
 use tidegate_core::types::LogicalType;
+
+use crate::support::engine;
 
 /// Each type with values as JSON, the least and the greatest among them.
 fn cases() -> Vec<(&'static str, Vec<Value>)> {
@@ -148,14 +148,11 @@ async fn text(client: &Client, query: &str) -> String {
 }
 
 fn client() -> Client {
-    let url = std::env::var("TIDEGATE_TEST_CLICKHOUSE_URL")
-        .expect("set by `cargo xtask test`; `cargo xtask services up clickhouse` starts one");
-    let url = url::Url::parse(&url).unwrap();
-    let (host, port) = (url.host_str().unwrap(), url.port().unwrap());
+    let (url, user, password) = engine();
     Client::default()
-        .with_url(format!("http://{host}:{port}"))
-        .with_user(url.username())
-        .with_password(url.password().unwrap())
+        .with_url(url)
+        .with_user(user)
+        .with_password(password)
         .with_compression(Compression::None)
         .with_setting("output_format_arrow_compression_method", "none")
 }

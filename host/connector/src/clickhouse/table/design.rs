@@ -1,0 +1,506 @@
+//! The table that an asset's schema asks for: engine by role, partitions by size and tenant, order by keys.
+//!
+//! | role | engine | partitions, unless told |
+//! | --- | --- | --- |
+//! | `dimension` | `ReplacingMergeTree`, of the greatest `version` or the row loaded last | by `expected_rows` |
+//! | `event` | `MergeTree` | a month, if there is a column of time; none under 1,000,000 `expected_rows` |
+//! | `metric` | `SummingMergeTree` | by `expected_rows` |
+//!
+//! `expected_rows` under 1,000,000: none; from there on a month. An asset whose partitions are replaced one by one has the
+//! same ones in its table, so that one replaces the other.
+
+use serde::{Deserialize, Serialize};
+use tidegate_core::plan::{Cadence, Partitioning};
+use tidegate_core::schema::{Asset, Column, Contract, Load};
+use tidegate_core::types::LogicalType;
+use tidegate_core::{Error, Kind, Place};
+
+use super::super::config::{DestinationConfig, PartitionLength, Role, invalid};
+use super::super::sql;
+use super::super::types::column_type;
+use super::definition::{LOAD_COLUMN, TableColumn, TableDefinition};
+
+/// From so many rows on a table has partitions (DESIGN, section 6).
+const PARTITIONED_ROWS: u64 = 1_000_000;
+/// How many partitions a table may have unless told; from half of them on a run warns (DESIGN, section 6).
+const MAX_PARTITIONS: u64 = 200;
+/// How much is inserted at once unless told: see docs/performance.md.
+const BLOCK_BYTES: u64 = 32 << 20;
+/// How many groups tenants are put in (DESIGN, section 6).
+const TENANT_GROUPS: u64 = 10;
+
+/// A destination as a task carries it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in super::super) struct CheckedDestination {
+    /// The table.
+    pub(in super::super) table: TableDefinition,
+    /// What a load does to it.
+    pub(in super::super) mode: Mode,
+    /// What says which slice of the asset a row is in, where the table tells.
+    pub(in super::super) slice: Option<SliceColumn>,
+    /// Whether runs may add columns and widen types.
+    pub(in super::super) evolve: bool,
+    /// How much is inserted at once.
+    pub(in super::super) block_bytes: u64,
+    /// How many partitions the table may have.
+    pub(in super::super) max_partitions: u64,
+}
+
+/// What a load does to a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in super::super) enum Mode {
+    /// Adds rows.
+    Append,
+    /// Adds rows that hide older ones of the same key.
+    Upsert,
+    /// Takes the whole table's place.
+    Replace,
+    /// Takes the place of the rows of a slice.
+    ReplaceSlice,
+}
+
+/// The column that says which slice a row belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in super::super) struct SliceColumn {
+    /// Its name.
+    pub(in super::super) name: String,
+    /// Its type.
+    pub(in super::super) data_type: LogicalType,
+}
+
+/// The table and the load of an asset, or everything that keeps them from being made.
+pub(in super::super) fn design(
+    config: DestinationConfig,
+    asset: &Asset,
+) -> Result<CheckedDestination, Vec<Error>> {
+    let mut design = Design {
+        asset,
+        config: &config,
+        errors: Vec::new(),
+    };
+    let load = asset.destination.load;
+    let role = config.role.unwrap_or(match load {
+        Load::Upsert => Role::Dimension,
+        _ => Role::Event,
+    });
+    let slices = asset
+        .partitions
+        .as_ref()
+        .and_then(|partitions| partitions.partitioning().ok());
+    let mode = design.mode(load, role, slices.as_ref());
+    let table = TableDefinition {
+        name: config.table.clone().unwrap_or_else(|| asset.name.to_string()),
+        columns: design.columns(),
+        engine: config.engine.clone().unwrap_or_else(|| design.engine(role)),
+        partition_by: design.partition_by(role, &mode, slices.as_ref()),
+        order_by: design.order_by(load),
+        ttl: config.ttl.clone(),
+        settings: config.settings.clone(),
+        comment: asset.description.as_ref().map(|text| text.trim().to_owned()),
+    };
+    if mode == Mode::Upsert && !table.engine_name().contains("Replacing") {
+        design.refuse(
+            "/engine",
+            format!("`{}` keeps older rows of a key", table.engine_name()),
+            "an upsert needs `role: dimension` or a ReplacingMergeTree",
+        );
+    }
+    if role == Role::Metric && table.order_by.is_empty() {
+        design.refuse(
+            "/role",
+            "a metric sums rows of one key, and there is none".into(),
+            "give a column `key: true`",
+        );
+    }
+    let slice = design.slice(slices.as_ref());
+    let errors = design.errors;
+    if errors.is_empty() {
+        Ok(CheckedDestination {
+            table,
+            mode,
+            slice,
+            evolve: asset.contract == Contract::Evolve,
+            block_bytes: config
+                .block
+                .map_or(BLOCK_BYTES, |size| size.0.clamp(64 << 10, 1 << 30)),
+            max_partitions: config.max_partitions.unwrap_or(MAX_PARTITIONS),
+        })
+    } else {
+        Err(errors)
+    }
+}
+
+struct Design<'a> {
+    asset: &'a Asset,
+    config: &'a DestinationConfig,
+    errors: Vec<Error>,
+}
+
+impl Design<'_> {
+    fn refuse(&mut self, pointer: &str, message: String, hint: &str) {
+        self.errors.push(invalid(pointer, message).hint(hint));
+    }
+
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.asset.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The column of a name that an option gives, or an error at the option.
+    fn named(&mut self, pointer: &str, name: &str) -> Option<Column> {
+        let found = self.column(name).cloned();
+        if found.is_none() {
+            let known: Vec<&str> = self
+                .asset
+                .columns
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect();
+            let known = format!("the columns are {}", known.join(", "));
+            self.refuse(pointer, format!("no column is called `{name}`"), &known);
+        }
+        found
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Column> {
+        self.asset.columns.iter().filter(|column| column.key)
+    }
+
+    fn columns(&mut self) -> Vec<TableColumn> {
+        for name in self.config.columns.keys() {
+            self.named(&format!("/columns/{name}"), name);
+        }
+        let mut columns = Vec::new();
+        for column in &self.asset.columns {
+            if column.name == LOAD_COLUMN {
+                self.refuse(
+                    "",
+                    format!("a column may not be called `{LOAD_COLUMN}`"),
+                    "that is the host's own",
+                );
+                continue;
+            }
+            match table_column(column, self.config) {
+                Ok(column) => columns.push(column),
+                Err(error) => self.errors.push(error),
+            }
+        }
+        columns
+    }
+
+    fn engine(&mut self, role: Role) -> String {
+        if let (Some(version), role) = (&self.config.version, role) {
+            if role != Role::Dimension {
+                self.refuse(
+                    "/version",
+                    "only a dimension has versions".into(),
+                    "write `role: dimension`, or leave it out",
+                );
+            } else if let Some(column) = self.named("/version", version) {
+                use LogicalType::{
+                    Date32, Int8, Int16, Int32, Int64, Timestamp, UInt8, UInt16, UInt32, UInt64,
+                };
+                // https://clickhouse.com/docs/engines/table-engines/mergetree-family/replacingmergetree#ver
+                if !matches!(
+                    column.data_type,
+                    Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Date32 | Timestamp(..)
+                ) || (column.nullable && !column.key)
+                {
+                    self.refuse(
+                        "/version",
+                        format!("`{version}` of type {} cannot be a version", column.data_type),
+                        "it must be a whole number, date or timestamp with `nullable: false`",
+                    );
+                }
+            }
+        }
+        match role {
+            Role::Event => "MergeTree".into(),
+            Role::Dimension => match &self.config.version {
+                Some(version) => format!("ReplacingMergeTree({})", sql::name(version)),
+                None => "ReplacingMergeTree".into(),
+            },
+            Role::Metric => {
+                let sums = match &self.config.sum {
+                    Some(names) => {
+                        for (index, name) in names.iter().enumerate() {
+                            self.named(&format!("/sum/{index}"), name);
+                        }
+                        names.clone()
+                    }
+                    None => self
+                        .asset
+                        .columns
+                        .iter()
+                        .filter(|column| !column.key && is_number(&column.data_type))
+                        .map(|column| column.name.clone())
+                        .collect(),
+                };
+                if sums.is_empty() {
+                    self.refuse(
+                        "/role",
+                        "a metric sums numbers, and no column is one".into(),
+                        "write `role: event`",
+                    );
+                }
+                // Named one by one: without names it would sum the host's own column too.
+                let sums: Vec<String> = sums.iter().map(|column| sql::name(column)).collect();
+                format!("SummingMergeTree(({}))", sums.join(", "))
+            }
+        }
+    }
+
+    fn order_by(&mut self, load: Load) -> Vec<String> {
+        let keys: Vec<String> = self.keys().map(|column| sql::name(&column.name)).collect();
+        if load == Load::Upsert && keys.is_empty() {
+            let error = Error::new(
+                Kind::Schema,
+                "schema.no_key",
+                "an upsert needs to know what names a row",
+            );
+            self.errors.push(
+                error
+                    .at(Place::Pointer(String::new()))
+                    .hint("give a column `key: true`"),
+            );
+        }
+        let Some(order_by) = self.config.order_by.clone() else {
+            return keys;
+        };
+        order_by
+            .iter()
+            .map(|expression| match self.column(expression) {
+                Some(column) => sql::name(&column.name),
+                None => expression.clone(),
+            })
+            .collect()
+    }
+
+    fn mode(&mut self, load: Load, role: Role, slices: Option<&Partitioning>) -> Mode {
+        if role == Role::Metric && matches!(load, Load::Append | Load::Upsert) {
+            // Rows of several loads become one, and then nobody can tell whether a load is in it: docs/decisions/0010.
+            let error = Error::new(
+                Kind::Schema,
+                "schema.load_unsupported",
+                format!("a metric cannot be loaded with `load: {}`", load.text()),
+            );
+            let hint = "use `replace` or `replace_partition`, or `role: event` and sum in queries";
+            self.errors
+                .push(error.at(Place::Pointer(String::new())).hint(hint));
+        }
+        match (load, slices) {
+            (Load::Append, _) => Mode::Append,
+            (Load::Upsert, _) => Mode::Upsert,
+            (Load::Replace | Load::ReplacePartition, None) => Mode::Replace,
+            (Load::Replace | Load::ReplacePartition, Some(slices)) => {
+                self.require_slice_column(slices);
+                Mode::ReplaceSlice
+            }
+        }
+    }
+
+    fn require_slice_column(&mut self, slices: &Partitioning) {
+        let column = slices
+            .column
+            .as_deref()
+            .and_then(|name| self.column(name))
+            .cloned();
+        match column {
+            Some(column) if !column.nullable || column.key => {}
+            Some(column) => self.refuse(
+                "",
+                format!(
+                    "the table's partitions follow `{}`, which may be missing",
+                    column.name
+                ),
+                "write `nullable: false` at the column",
+            ),
+            None => self.refuse(
+                "",
+                "a partition can be replaced only where a loaded column says which one a row is in".into(),
+                "name it as `column` of the asset's `partitions`, and in `columns`",
+            ),
+        }
+    }
+
+    fn partition_by(&mut self, role: Role, mode: &Mode, slices: Option<&Partitioning>) -> Option<String> {
+        let told = self.config.partition.is_some() || self.config.partition_by.is_some();
+        let sliced = self.slice(slices);
+        let time = match (mode, slices) {
+            (Mode::ReplaceSlice, Some(slices)) => {
+                if told {
+                    self.refuse(
+                        if self.config.partition.is_some() {
+                            "/partition"
+                        } else {
+                            "/partition_by"
+                        },
+                        "the table's partitions are those of the asset, which are replaced one by one".into(),
+                        "leave it out, or load with `append`",
+                    );
+                }
+                let length = match slices.cadence {
+                    Cadence::Daily => PartitionLength::Day,
+                    Cadence::Weekly => PartitionLength::Week,
+                    Cadence::Monthly => PartitionLength::Month,
+                };
+                sliced.and_then(|column| time_key(length, &column.name, &column.data_type, Some(slices)))
+            }
+            _ => {
+                if let Some(expression) = &self.config.partition_by {
+                    return Some(expression.clone()).filter(|expression| !expression.trim().is_empty());
+                }
+                let length = self.config.partition.unwrap_or_else(|| self.length(role));
+                match (length, self.time_column(slices)) {
+                    (PartitionLength::None, _) => None,
+                    (_, None) if !told => None,
+                    (_, None) => {
+                        self.refuse(
+                            "/partition",
+                            "no column says when a row was".into(),
+                            "name it with `time: COLUMN`",
+                        );
+                        None
+                    }
+                    (length, Some(column)) => time_key(length, &column.name, &column.data_type, slices),
+                }
+            }
+        };
+        let tenant = self.config.tenant.clone().and_then(|name| {
+            let column = self.named("/tenant", &name)?;
+            let name = sql::name(&column.name);
+            Some(if is_integer(&column.data_type) {
+                format!("{name} % {TENANT_GROUPS}")
+            } else {
+                format!("cityHash64({name}) % {TENANT_GROUPS}")
+            })
+        });
+        match (tenant, time) {
+            (Some(tenant), Some(time)) => Some(format!("({tenant}, {time})")),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The loaded column that says which slice a row is in.
+    fn slice(&self, slices: Option<&Partitioning>) -> Option<SliceColumn> {
+        let column = self.column(slices?.column.as_deref()?)?;
+        is_time(&column.data_type).then(|| SliceColumn {
+            name: column.name.clone(),
+            data_type: column.data_type.clone(),
+        })
+    }
+
+    fn length(&self, role: Role) -> PartitionLength {
+        match (self.config.expected_rows, role) {
+            (Some(rows), _) if rows < PARTITIONED_ROWS => PartitionLength::None,
+            (Some(_), _) | (None, Role::Event) => PartitionLength::Month,
+            (None, _) => PartitionLength::None,
+        }
+    }
+
+    fn time_column(&mut self, slices: Option<&Partitioning>) -> Option<Column> {
+        if let Some(name) = self.config.time.clone() {
+            let column = self.named("/time", &name)?;
+            if !is_time(&column.data_type) || (column.nullable && !column.key) {
+                self.refuse(
+                    "/time",
+                    format!(
+                        "`{name}` of type {} cannot say which partition a row is in",
+                        column.data_type
+                    ),
+                    "it must be a date or timestamp with `nullable: false`",
+                );
+            }
+            return Some(column);
+        }
+        let sliced = slices.and_then(|slices| slices.column.as_deref());
+        let sliced = sliced
+            .and_then(|name| self.column(name))
+            .filter(|column| !column.nullable || column.key);
+        sliced
+            .or_else(|| self.keys().find(|column| is_time(&column.data_type)))
+            .cloned()
+    }
+}
+
+/// A column of the schema as the table has it.
+pub(in super::super) fn table_column(
+    column: &Column,
+    config: &DestinationConfig,
+) -> Result<TableColumn, Error> {
+    let told = config.columns.get(&column.name).cloned().unwrap_or_default();
+    let text = column.data_type == LogicalType::Utf8;
+    let plain = column_type(column).map_err(|error| {
+        Error::new(Kind::Schema, "schema.type_unsupported", error.to_string())
+            .at(Place::Pointer(String::new()))
+    })?;
+    if told.low_cardinality.is_some() && !text {
+        let pointer = format!("/columns/{}/low_cardinality", column.name);
+        let error = invalid(
+            &pointer,
+            format!(
+                "`{}` is {}, and only text has a dictionary",
+                column.name, column.data_type
+            ),
+        );
+        return Err(error.hint("leave it out"));
+    }
+    Ok(TableColumn {
+        name: column.name.clone(),
+        may_be_dictionary: text && told.data_type.is_none() && told.low_cardinality.is_none(),
+        data_type: match (told.data_type, told.low_cardinality) {
+            (Some(data_type), _) => data_type,
+            (None, Some(true)) => format!("LowCardinality({plain})"),
+            _ => plain,
+        },
+        codec: told.codec,
+        comment: column.description.as_ref().map(|text| text.trim().to_owned()),
+    })
+}
+
+/// The expression of which each value is a partition.
+fn time_key(
+    length: PartitionLength,
+    column: &str,
+    data_type: &LogicalType,
+    slices: Option<&Partitioning>,
+) -> Option<String> {
+    let function = match length {
+        PartitionLength::None => return None,
+        PartitionLength::Day => "toYYYYMMDD",
+        PartitionLength::Week => "toMonday",
+        PartitionLength::Month => "toYYYYMM",
+    };
+    let name = sql::name(column);
+    // Months begin at the midnight of the asset's slices. Dates and readings of wall clocks have no other.
+    let zone = match (data_type, slices) {
+        (LogicalType::Timestamp(_, Some(own)), Some(slices)) => {
+            Some(slices.timezone.name()).filter(|zone| zone != own)
+        }
+        _ => None,
+    };
+    Some(match zone {
+        Some(zone) => format!("{function}({name}, {})", sql::literal(zone)),
+        None => format!("{function}({name})"),
+    })
+}
+
+fn is_time(data_type: &LogicalType) -> bool {
+    matches!(data_type, LogicalType::Date32 | LogicalType::Timestamp(..))
+}
+
+fn is_integer(data_type: &LogicalType) -> bool {
+    use LogicalType::{Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64};
+    matches!(
+        data_type,
+        Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64
+    )
+}
+
+fn is_number(data_type: &LogicalType) -> bool {
+    is_integer(data_type)
+        || matches!(
+            data_type,
+            LogicalType::Float32 | LogicalType::Float64 | LogicalType::Decimal { .. }
+        )
+}

@@ -1,0 +1,132 @@
+//! What can be wrong is told, each with its own code; and what an asset asks for is refused before anybody connects.
+
+use tidegate_connector::clickhouse::ClickHouseConnector;
+use tidegate_core::port::Connector;
+
+use crate::support::{Attempt, Warehouse, engine, orders, rows, yaml};
+
+fn resource(config: &str) -> Vec<String> {
+    let checked = ClickHouseConnector.check_resource(&yaml(config), std::path::Path::new("/"));
+    checked.unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_resource_that_cannot_be_one_is_refused() {
+    for (config, told) in [
+        (
+            "{url: 'clickhouse://h:9000'}",
+            "the URL must be one of HTTP (at /url)",
+        ),
+        (
+            "{url: 'http://me:secret@h:8123'}",
+            "the URL may not hold a login (at /url)",
+        ),
+        (
+            "{url: 'http://h:8123/?a=b'}",
+            "the URL may not have a query (at /url)",
+        ),
+        (
+            "{url: 'h'}",
+            "this is no URL: relative URL without a base (at /url)",
+        ),
+        (
+            "{url: 'http://h', password: secret}",
+            "a password may not be written out (at /password)",
+        ),
+        (
+            "{url: 'http://h', user: '${secret:U}'}",
+            "this is shown, and may not be a secret (at /user)",
+        ),
+    ] {
+        let errors = resource(config);
+        assert_eq!(errors, [format!("schema.invalid_value: {told}")]);
+        assert!(errors.iter().all(|error| !error.contains("me:secret")));
+    }
+}
+
+#[tokio::test]
+async fn what_an_asset_cannot_have_is_refused_all_at_once() {
+    let warehouse = Warehouse::new().await;
+    for (rest, told) in [
+        (
+            "destination: {resource: w, load: append, role: metric}",
+            vec!["schema.load_unsupported"],
+        ),
+        (
+            "destination: {resource: w, load: upsert, engine: MergeTree}",
+            vec!["schema.invalid_value"],
+        ),
+        (
+            "destination: {resource: w, load: append, time: amount, tenant: nobody, partition: month, version: at, \
+             columns: {other: {}, id: {low_cardinality: true}}}",
+            vec!["schema.invalid_value"; 5],
+        ),
+        (
+            "destination: {resource: w, load: replace_partition}\npartitions: {monthly: {start: 2013-01}}",
+            vec!["schema.invalid_value"],
+        ),
+        (
+            "destination: {resource: w, load: replace_partition, partition: day}\npartitions: {monthly: {column: at, start: 2013-01}}",
+            vec!["schema.invalid_value"],
+        ),
+        (
+            "destination: {resource: w, load: append, rolle: event}",
+            vec!["schema.unknown_key"],
+        ),
+    ] {
+        let errors = warehouse.try_destination(&orders(rest)).unwrap_err();
+        let codes: Vec<&str> = errors.iter().map(|error| error.code.as_str()).collect();
+        assert_eq!(codes, told, "{rest}: {errors:#?}");
+    }
+}
+
+#[tokio::test]
+async fn login_database_and_address_have_errors_of_their_own() {
+    let warehouse = Warehouse::new().await;
+    let (url, user, password) = engine();
+    let asset = orders("destination: {resource: w, load: append}");
+    for (url, database, user, password, code) in [
+        (
+            url.as_str(),
+            "default",
+            user.as_str(),
+            "wrong-password",
+            "clickhouse.login",
+        ),
+        (&url, "no_such_database", &user, &password, "clickhouse.database"),
+        (
+            "http://127.0.0.1:1",
+            "default",
+            &user,
+            &password,
+            "clickhouse.network",
+        ),
+    ] {
+        let mut spec = warehouse.destination(&asset);
+        spec.resource["url"] = url.into();
+        spec.resource["database"] = database.into();
+        spec.resource["user"] = user.into();
+        spec.resource["password"] = password.into();
+        let open = tidegate_core::port::OpenChanges {
+            spec: &spec,
+            schema: tidegate_core::schema::Column::schema(&asset.columns),
+            secrets: &[],
+        };
+        let error = ClickHouseConnector.changes(open).await.unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+        assert!(error.hint.is_some(), "{code}");
+        assert!(!error.to_string().contains("wrong-password"));
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_the_server_refuses_is_an_error_of_the_data() {
+    let warehouse = Warehouse::new().await;
+    let asset = orders("destination: {resource: w, load: append, columns: {name: {type: UUID}}}");
+    let error = Attempt::new(&warehouse, &asset, 1, "one")
+        .load(&[rows(1..2, 1, 1)])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "clickhouse.value", "{error}");
+    assert_eq!(warehouse.text("SELECT count() FROM orders").await, "0");
+}

@@ -1,0 +1,223 @@
+//! Connections that end or stall at every statement of a load, and servers that have had enough: the rows are the same.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::proxy::{self, Fate};
+use crate::support::{Attempt, Warehouse, commit, engine, month, orders, rows};
+
+const ALL: &str = "SELECT count(), sum(id), sum(amount) FROM orders";
+
+/// Every load, with its slice if it has one.
+const LOADS: [(&str, &str); 4] = [
+    ("append", ""),
+    ("upsert", ""),
+    ("replace", ""),
+    (
+        "replace_partition",
+        "partitions: {monthly: {column: at, start: 2013-01}}",
+    ),
+];
+
+/// What a statement does, without names: two of one kind meet their fate once.
+fn kind(statement: &str) -> String {
+    let words: Vec<&str> = statement.split_whitespace().collect();
+    let verbs = ["ATTACH", "REPLACE", "DROP", "MODIFY", "DELETE"];
+    let verb = words.iter().skip(1).find(|word| verbs.contains(*word));
+    let place = if statement.contains("_tidegate_loads") {
+        " loads"
+    } else {
+        ""
+    };
+    format!("{} {}{place}", words[0], verb.unwrap_or(&""))
+}
+
+/// A proxy at which the first statement of each kind that writes meets a fate; and the kinds that did.
+fn unlucky(fate: Fate) -> (String, Arc<Mutex<HashSet<String>>>) {
+    let met: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let seen = met.clone();
+    let url = proxy::start(&engine().0, move |statement| {
+        let reads = statement.starts_with("SELECT") || statement.starts_with("DESCRIBE");
+        if !reads && seen.lock().unwrap().insert(kind(statement)) {
+            fate
+        } else {
+            Fate::Pass
+        }
+    });
+    (url, met)
+}
+
+async fn load_twice(warehouse: &Warehouse, load: &str, rest: &str) {
+    let asset = orders(&format!("destination: {{resource: w, load: {load}}}\n{rest}"));
+    let attempt = |epoch| {
+        let attempt = Attempt::new(warehouse, &asset, epoch, load);
+        if rest.is_empty() {
+            attempt
+        } else {
+            attempt.of(month("2013-01"))
+        }
+    };
+    let mut destination = attempt(1).open().await.unwrap();
+    destination.write(rows(0..100, 3, 1)).await.unwrap();
+    let parts = destination.stage().await.unwrap().unwrap();
+    drop(destination);
+    let mut destination = attempt(2).resuming(parts).open().await.unwrap();
+    destination.write(rows(100..200, 4, 1)).await.unwrap();
+    destination.stage().await.unwrap();
+    destination.write(rows(200..300, 5, 1)).await.unwrap();
+    assert_eq!(commit(destination).await.unwrap().rows, 300, "{load}");
+}
+
+async fn through_bad_luck(fate: Fate) {
+    for (load, rest) in LOADS {
+        let warehouse = Warehouse::new().await;
+        let (url, met) = unlucky(fate);
+        load_twice(&warehouse.through(&url), load, rest).await;
+        assert_eq!(warehouse.text(ALL).await, "300\t44850\t300", "{load}");
+        let met = met.lock().unwrap();
+        let moved = match load {
+            "replace" => "EXCHANGE ",
+            "replace_partition" => "ALTER REPLACE",
+            _ => "ALTER ATTACH",
+        };
+        for kind in ["INSERT ", "INSERT  loads", "RENAME ", "CREATE ", moved] {
+            assert!(met.contains(kind), "{load}: {kind} of {met:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_is_not_loaded_twice() {
+    through_bad_luck(Fate::CutAfter).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_lost_is_made_again() {
+    through_bad_luck(Fate::CutBefore).await;
+}
+
+#[tokio::test]
+async fn half_a_block_is_sent_whole_again() {
+    let warehouse = Warehouse::new().await;
+    let lost = Mutex::new(3);
+    let url = proxy::start(&engine().0, move |statement| {
+        let mut lost = lost.lock().unwrap();
+        if statement.contains("FORMAT ArrowStream") && *lost > 0 {
+            *lost -= 1;
+            return Fate::CutInside;
+        }
+        Fate::Pass
+    });
+    load_twice(&warehouse.through(&url), "append", "").await;
+    assert_eq!(warehouse.text(ALL).await, "300\t44850\t300");
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_silent_is_asked_again() {
+    for pattern in ["FORMAT ArrowStream", "ATTACH PARTITION", "SELECT count()"] {
+        let warehouse = Warehouse::new().await;
+        let once = Mutex::new(true);
+        let url = proxy::start(&engine().0, move |statement| {
+            if statement.contains(pattern) && std::mem::take(&mut *once.lock().unwrap()) {
+                return Fate::Stall;
+            }
+            Fate::Pass
+        });
+        load_twice(&warehouse.through(&url).patient("1s"), "append", "").await;
+        assert_eq!(warehouse.text(ALL).await, "300\t44850\t300", "{pattern}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stays_silent_is_an_error_in_the_end() {
+    let warehouse = Warehouse::new().await;
+    let url = proxy::start(&engine().0, |statement| {
+        if statement.contains("CREATE TABLE") {
+            Fate::Stall
+        } else {
+            Fate::Pass
+        }
+    });
+    let asset = orders("destination: {resource: w, load: append}");
+    let silent = warehouse.through(&url).patient("100ms");
+    let error = Attempt::new(&silent, &asset, 1, "one")
+        .open()
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.code, "clickhouse.timeout");
+    assert!(error.message.contains("did not answer within 100 ms"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_that_came_only_in_part_are_taken_back_and_come_whole() {
+    // As a server leaves it that dies while it moves the parts of a partition.
+    let warehouse = Warehouse::new().await;
+    let asset = orders("destination: {resource: w, load: append}");
+    Attempt::new(&warehouse, &asset, 1, "before")
+        .load(&[rows(1_000..1_010, 3, 1)])
+        .await
+        .unwrap();
+    let attempt = Attempt::new(&warehouse, &asset, 2, "one");
+    let mut destination = attempt.open().await.unwrap();
+    destination.write(rows(0..300, 3, 1)).await.unwrap();
+    let parts = destination.stage().await.unwrap().unwrap();
+    let load = warehouse
+        .text(&format!("SELECT any(_tidegate_load) FROM {}_h2", parts[0].name))
+        .await;
+    warehouse
+        .execute(&format!(
+            "INSERT INTO orders (id, name, at, amount, _tidegate_load) SELECT id, name, at, amount, {load} \
+             FROM {}_h2 WHERE id < 10 SETTINGS insert_allow_materialized_columns = 1",
+            parts[0].name
+        ))
+        .await;
+    assert_eq!(warehouse.text(ALL).await, "20\t10090\t20");
+    commit(destination).await.unwrap();
+    assert_eq!(warehouse.text(ALL).await, "310\t54895\t310");
+}
+
+#[tokio::test]
+async fn too_many_parts_slow_the_load_down_and_do_not_fail_it() {
+    let warehouse = Warehouse::new().await;
+    let asset = orders(
+        "destination: {resource: w, load: append, block: 64KiB, \
+         settings: {parts_to_throw_insert: 8, parts_to_delay_insert: 8}}",
+    );
+    let inserts = Arc::new(AtomicUsize::new(0));
+    let seen = inserts.clone();
+    let url = proxy::start(&engine().0, move |statement| {
+        seen.fetch_add(
+            usize::from(statement.contains("FORMAT ArrowStream")),
+            Ordering::Relaxed,
+        );
+        Fate::Pass
+    });
+    let batches: Vec<_> = (0..40).map(|n| rows(n * 2_000..(n + 1) * 2_000, 3, 1)).collect();
+    Attempt::new(&warehouse.through(&url), &asset, 1, "one")
+        .load(&batches)
+        .await
+        .unwrap();
+    assert_eq!(warehouse.text(ALL).await, "80000\t3199960000\t80000");
+    // Each batch is a block at most, so more than that were refused and came again.
+    assert!(
+        inserts.load(Ordering::Relaxed) > 40,
+        "the engine never had too many"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_memory_is_an_error_that_may_pass() {
+    let warehouse = Warehouse::new()
+        .await
+        .with_setting("max_memory_usage", 1_000_000.into());
+    let asset = orders("destination: {resource: w, load: append}");
+    let error = Attempt::new(&warehouse, &asset, 1, "one")
+        .load(&[rows(0..300_000, 3, 1)])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "clickhouse.memory");
+    assert_eq!(error.retry, tidegate_core::error::Retry::Later);
+    assert_eq!(warehouse.text(ALL).await, "0\t0\t\\N");
+}

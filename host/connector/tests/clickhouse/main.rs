@@ -1,0 +1,13 @@
+//! The `clickhouse` connector against a real engine.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod errors;
+mod faults;
+mod loads;
+mod proxy;
+mod sources;
+mod support;
+mod tables;
+mod types;
+mod zombies;
