@@ -111,6 +111,12 @@ fn services(action: &Action) -> Result<(), String> {
                 Service::Clickhouse => {
                     venv::install()?;
                     let server = services::clickhouse::up()?;
+                    let python = services::clickhouse::python()?;
+                    println!(
+                        "export {}={}",
+                        services::clickhouse::PYTHON_VARIABLE,
+                        python.display()
+                    );
                     (services::clickhouse::URL_VARIABLE, server.detach())
                 }
                 Service::Oci => {

@@ -32,7 +32,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .env(postgres::URL_VARIABLE, server.url())
         .env(s3::URL_VARIABLE, objects.address())
         .env(oci::HOST_VARIABLE, artifacts.address())
-        .env(clickhouse::URL_VARIABLE, warehouse.address());
+        .env(clickhouse::URL_VARIABLE, warehouse.address())
+        .env(clickhouse::PYTHON_VARIABLE, clickhouse::python()?);
     if arguments.is_empty() {
         command.args(["--workspace", "--no-fail-fast"]);
     }

@@ -1,6 +1,7 @@
 //! A private ClickHouse for tests: its engine behind scripts/clickhouse_http.py, with a login, loopback only, nothing kept.
 
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::daemon::Daemon;
@@ -9,6 +10,9 @@ use crate::{process, venv};
 
 /// The variable in which tests look for the server's URL, which holds the login.
 pub(crate) const URL_VARIABLE: &str = "TIDEGATE_TEST_CLICKHOUSE_URL";
+
+/// The variable in which tests that stop an engine look for the Python that can start one.
+pub(crate) const PYTHON_VARIABLE: &str = "TIDEGATE_TEST_CLICKHOUSE_PYTHON";
 
 /// What is installed, by its hashes.
 const REQUIREMENTS: &str = "xtask/src/services/clickhouse-requirements.txt";
@@ -28,16 +32,21 @@ pub(crate) fn up() -> Result<Daemon, String> {
         }
         daemon.stop()?;
     }
-    let programs = venv::with(&folder().join("clickhouse"), REQUIREMENTS)?;
+    let python = python()?;
     let data = new_data_folder("clickhouse")?;
     let host = format!("127.0.0.1:{}", free_port()?);
-    let mut command = Command::new(programs.join("python"));
+    let mut command = Command::new(python);
     command
         .arg(process::root().join("scripts/clickhouse_http.py"))
         .arg(data.join("engine"))
         .args([host.rsplit(':').next().unwrap_or_default(), USER, PASSWORD]);
     let address = format!("http://{USER}:{PASSWORD}@{host}");
     Daemon::start("clickhouse", data, address, &mut command, || answers(&host))
+}
+
+/// The Python that has the engine, installed where it is missing.
+pub(crate) fn python() -> Result<PathBuf, String> {
+    Ok(venv::with(&folder().join("clickhouse"), REQUIREMENTS)?.join("python"))
 }
 
 /// Stops the server that is up, and answers whether there was one.

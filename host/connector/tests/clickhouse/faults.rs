@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::engine::Engine;
 use crate::proxy::{self, Fate};
 use crate::support::{Attempt, Warehouse, commit, engine, month, orders, rows};
 
@@ -220,4 +221,46 @@ async fn a_server_without_memory_is_an_error_that_may_pass() {
     assert_eq!(error.code, "clickhouse.memory");
     assert_eq!(error.retry, tidegate_core::error::Retry::Later);
     assert_eq!(warehouse.text(ALL).await, "0\t0\t\\N");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_killed_and_comes_back_has_the_same_rows() {
+    let mut server = Engine::start();
+    for (load, rest) in LOADS {
+        let warehouse = Warehouse::on(&server.url()).await;
+        let asset = orders(&format!(
+            "destination: {{resource: w, load: {load}, block: 64KiB}}\n{rest}"
+        ));
+        let attempt = Attempt::new(&warehouse, &asset, 1, load);
+        let attempt = if rest.is_empty() {
+            attempt
+        } else {
+            attempt.of(month("2013-01"))
+        };
+        let mut destination = attempt.open().await.unwrap();
+        destination.write(rows(0..5_000, 3, 1)).await.unwrap();
+        destination.stage().await.unwrap();
+        // Blocks are on their way when it dies, and when it comes back.
+        destination.write(rows(5_000..10_000, 4, 1)).await.unwrap();
+        server.kill();
+        let back = comes_back(server);
+        destination.write(rows(10_000..15_000, 5, 1)).await.unwrap();
+        server = back.await.unwrap();
+        destination.stage().await.unwrap();
+        server.kill();
+        let back = comes_back(server);
+        assert_eq!(commit(destination).await.unwrap().rows, 15_000, "{load}");
+        server = back.await.unwrap();
+        server.kill();
+        server = comes_back(server).await.unwrap();
+        assert_eq!(warehouse.text(ALL).await, "15000\t112492500\t15000", "{load}");
+    }
+}
+
+/// Starts an engine again while others go on.
+fn comes_back(mut server: Engine) -> tokio::task::JoinHandle<Engine> {
+    tokio::task::spawn_blocking(move || {
+        server.restart();
+        server
+    })
 }

@@ -23,17 +23,30 @@ pub(crate) enum Fate {
 /// Decides by the statement; for an insert that is what stands before the rows.
 type Judge = dyn Fn(&str) -> Fate + Send + Sync;
 
+/// Hears that a request met its fate.
+type Met = dyn Fn() + Send + Sync;
+
 /// Starts a proxy before `host:port`; answers its URL. It lives as long as the test.
 pub(crate) fn start(engine: &str, judge: impl Fn(&str) -> Fate + Send + Sync + 'static) -> String {
+    start_told(engine, judge, || ())
+}
+
+/// The same; `met` is called when a request has met its fate and the connection is about to end.
+pub(crate) fn start_told(
+    engine: &str,
+    judge: impl Fn(&str) -> Fate + Send + Sync + 'static,
+    met: impl Fn() + Send + Sync + 'static,
+) -> String {
+    let met: Arc<Met> = Arc::new(met);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let engine = engine.trim_start_matches("http://").to_owned();
     let judge: Arc<Judge> = Arc::new(judge);
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let (engine, judge) = (engine.clone(), judge.clone());
+            let (engine, judge, met) = (engine.clone(), judge.clone(), met.clone());
             // A connection that ends is no failure of the proxy's.
-            thread::spawn(move || serve(client, &engine, judge.as_ref()));
+            thread::spawn(move || serve(client, &engine, judge.as_ref(), met.as_ref()));
         }
     });
     url
@@ -45,26 +58,34 @@ struct Message {
     body: Vec<u8>,
 }
 
-fn serve(client: TcpStream, engine: &str, judge: &Judge) -> io::Result<()> {
+fn serve(client: TcpStream, engine: &str, judge: &Judge, met: &Met) -> io::Result<()> {
     let mut from_client = BufReader::new(client.try_clone()?);
+    client.set_nodelay(true)?;
     let mut to_client = client;
     while let Some(request) = message(&mut from_client)? {
         let fate = judge(&statement(&request));
         match fate {
-            Fate::CutBefore => return Ok(()),
+            Fate::CutBefore => {
+                met();
+                return Ok(());
+            }
             Fate::Stall => loop {
                 thread::park();
             },
             Fate::Pass | Fate::CutInside | Fate::CutAfter => {}
         }
         let mut upstream = TcpStream::connect(engine)?;
+        upstream.set_nodelay(true)?;
         upstream.write_all(&request.head)?;
         if fate == Fate::CutInside {
-            return upstream.write_all(&request.body[..request.body.len() / 2]);
+            upstream.write_all(&request.body[..request.body.len() / 2])?;
+            met();
+            return Ok(());
         }
         upstream.write_all(&request.body)?;
         let answer = message(&mut BufReader::new(upstream))?.ok_or(io::ErrorKind::UnexpectedEof)?;
         if fate == Fate::CutAfter {
+            met();
             return Ok(());
         }
         to_client.write_all(&answer.head)?;

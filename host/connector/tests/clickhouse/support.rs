@@ -43,11 +43,16 @@ pub(crate) struct Warehouse {
 
 impl Warehouse {
     pub(crate) async fn new() -> Self {
-        let (url, user, password) = engine();
+        Self::on(&engine().0).await
+    }
+
+    /// One on another engine of the same login.
+    pub(crate) async fn on(url: &str) -> Self {
+        let (_, user, password) = engine();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let database = format!("test_{}_{number}", std::process::id());
         let client = Client::default()
-            .with_url(&url)
+            .with_url(url)
             .with_user(&user)
             .with_password(&password)
             .with_compression(Compression::None);
@@ -59,7 +64,7 @@ impl Warehouse {
                 .unwrap();
         }
         Self {
-            resource: resource(&url, &database, &user, &password),
+            resource: resource(url, &database, &user, &password),
             client: client.with_database(&database),
             database,
         }

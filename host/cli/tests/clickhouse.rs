@@ -1,0 +1,359 @@
+//! Runs into a real ClickHouse engine, killed at every step of a load, and taken up again: the rows are those of a run that
+//! was not.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+#[path = "../../connector/tests/clickhouse/proxy.rs"]
+#[allow(dead_code, reason = "the tests of the connector use the rest")]
+mod proxy;
+mod support;
+
+use std::fmt::Write as _;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use clickhouse::{Client, Compression};
+
+use proxy::Fate;
+use support::Project;
+
+/// Databases made so far, for a name of each.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// Rows of a month; a checkpoint comes every 2,000 and a block holds about 1,000.
+const ROWS: u32 = 6_000;
+
+/// The engine's URL without its login, and the login.
+fn engine() -> (String, String, String) {
+    let given = std::env::var("TIDEGATE_TEST_CLICKHOUSE_URL").expect("`cargo xtask test` sets it");
+    let mut url = url::Url::parse(&given).unwrap();
+    let login = (url.username().to_owned(), url.password().unwrap().to_owned());
+    url.set_username("").unwrap();
+    url.set_password(None).unwrap();
+    (url.as_str().trim_end_matches('/').to_owned(), login.0, login.1)
+}
+
+/// A project that loads two months of rows into a database of its own.
+struct Trial {
+    project: Project,
+    client: Client,
+}
+
+impl Trial {
+    async fn new(url: &str, load: &str, rest: &str) -> Self {
+        let (direct, user, password) = engine();
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let database = format!("cli_{}_{number}", std::process::id());
+        let client = Client::default()
+            .with_url(direct)
+            .with_user(&user)
+            .with_password(&password)
+            .with_compression(Compression::None);
+        for statement in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
+            client
+                .query_raw(&format!("{statement} {database}"))
+                .execute()
+                .await
+                .unwrap();
+        }
+        let project = Project::new().with("TIDEGATE_SECRET_WAREHOUSE", &password);
+        project.write(
+            "schemas/project.yaml",
+            "apiVersion: tidegate/v1\nkind: Project\nname: trial\nbatch_rows: 500\n",
+        );
+        project.write(
+            "schemas/resources/warehouse.yaml",
+            format!(
+                "apiVersion: tidegate/v1\nkind: Resource\nname: warehouse\ntype: clickhouse\n\
+                 config: {{url: \"{url}\", database: {database}, user: {user}, password: \"${{secret:WAREHOUSE}}\"}}\n"
+            ),
+        );
+        project.asset(
+            "orders",
+            &format!(
+                "source: {{resource: raw, path: orders.csv}}
+columns:
+  - {{name: id, type: int64, key: true}}
+  - {{name: name, type: utf8}}
+  - {{name: at, type: \"timestamp(ms, UTC)\", nullable: false}}
+  - {{name: amount, type: int64}}
+destination: {{resource: warehouse, load: {load}, block: 64KiB}}
+checkpoint: {{every_rows: 2000}}
+{rest}"
+            ),
+        );
+        let trial = Self {
+            project,
+            client: client.with_database(&database),
+        };
+        trial.give(1);
+        trial
+    }
+
+    /// Rows of both months; most keys are those of before, each with a new amount.
+    fn give(&self, generation: u32) {
+        let mut text = String::from("id,name,at,amount\n");
+        for row in 0..ROWS * 2 {
+            let id = row + generation * 100;
+            let month = row % 2 + 1;
+            // Writing into text does not fail.
+            let _ = writeln!(
+                text,
+                "{id},name of order {id} in words,2024-0{month}-15T00:00:00Z,{generation}"
+            );
+        }
+        self.project.write("in/orders.csv", text);
+    }
+
+    async fn content(&self) -> String {
+        let query = "SELECT count(), sum(amount), sum(cityHash64(id, name, at, amount)) FROM orders FINAL";
+        let plain = query.trim_end_matches(" FINAL");
+        let engine = self
+            .text("SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'orders'");
+        let query = if engine.await.starts_with("Replacing") {
+            query
+        } else {
+            plain
+        };
+        self.text(query).await
+    }
+
+    async fn text(&self, query: &str) -> String {
+        let mut cursor = self.client.query_raw(query).fetch_bytes("TabSeparated").unwrap();
+        String::from_utf8(cursor.collect().await.unwrap().to_vec())
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+}
+
+/// A moment of a load: at the statement with this in it, the so-manieth, before or after the engine does it.
+struct Moment {
+    name: &'static str,
+    pattern: &'static str,
+    nth: usize,
+    fate: Fate,
+}
+
+const MOMENTS: [Moment; 7] = [
+    Moment {
+        name: "in the middle of a block",
+        pattern: "FORMAT ArrowStream",
+        nth: 4,
+        fate: Fate::CutInside,
+    },
+    Moment {
+        name: "after a block",
+        pattern: "FORMAT ArrowStream",
+        nth: 4,
+        fate: Fate::CutAfter,
+    },
+    Moment {
+        name: "after a stage",
+        pattern: "SELECT sum(bytes_on_disk)",
+        nth: 2,
+        fate: Fate::CutAfter,
+    },
+    Moment {
+        name: "before the commit",
+        pattern: "<move>",
+        nth: 1,
+        fate: Fate::CutBefore,
+    },
+    Moment {
+        name: "in the middle of the commit",
+        pattern: "<move>",
+        nth: 1,
+        fate: Fate::CutAfter,
+    },
+    Moment {
+        name: "after the commit",
+        pattern: "INSERT INTO _tidegate_loads",
+        nth: 1,
+        fate: Fate::CutAfter,
+    },
+    Moment {
+        name: "while it sweeps",
+        pattern: "DROP TABLE IF EXISTS",
+        nth: 1,
+        fate: Fate::CutAfter,
+    },
+];
+
+/// What moves rows into the target.
+fn moves(statement: &str) -> bool {
+    statement.starts_with("EXCHANGE")
+        || statement.contains("REPLACE PARTITION")
+        || (statement.contains("ATTACH PARTITION") && statement.starts_with("ALTER TABLE `orders`"))
+}
+
+/// What an undisturbed load leaves, after the one before it.
+async fn reference(load: &str, rest: &str) -> String {
+    let trial = Trial::new(&engine().0, load, rest).await;
+    trial
+        .project
+        .tidegate(&["run", "orders", "--jobs", "1"])
+        .succeeded();
+    trial.give(2);
+    trial
+        .project
+        .tidegate(&["run", "orders", "--jobs", "1"])
+        .succeeded();
+    trial.content().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_killed_at_any_step_ends_with_the_same_rows() {
+    killed_at_every_moment("append", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upsert_killed_at_any_step_ends_with_the_same_rows() {
+    killed_at_every_moment("upsert", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_killed_at_any_step_ends_with_the_same_rows() {
+    killed_at_every_moment("replace", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_of_a_partition_killed_at_any_step_ends_with_the_same_rows() {
+    let months = "partitions: {monthly: {column: at, start: 2024-01, end: 2024-03}}";
+    killed_at_every_moment("replace_partition", months).await;
+}
+
+async fn killed_at_every_moment(load: &str, rest: &str) {
+    let expected = reference(load, rest).await;
+    for moment in &MOMENTS {
+        let victim: Arc<Mutex<Option<Child>>> = Arc::default();
+        let armed = Arc::new(AtomicUsize::new(usize::MAX));
+        let (counting, killing) = (armed.clone(), victim.clone());
+        let (pattern, fate) = (moment.pattern, moment.fate);
+        let url = proxy::start_told(
+            &engine().0,
+            move |statement| {
+                let hit = match pattern {
+                    "<move>" => moves(statement),
+                    pattern => statement.contains(pattern),
+                };
+                let left = counting.load(Ordering::SeqCst);
+                if !hit || left == usize::MAX || left == 0 {
+                    return Fate::Pass;
+                }
+                counting.store(left - 1, Ordering::SeqCst);
+                if left == 1 { fate } else { Fate::Pass }
+            },
+            move || {
+                if let Some(child) = killing.lock().unwrap().as_mut() {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                }
+            },
+        );
+        let told = format!("{load}, {}", moment.name);
+        let trial = Trial::new(&url, load, rest).await;
+        trial
+            .project
+            .tidegate(&["run", "orders", "--jobs", "1"])
+            .succeeded();
+        trial.give(2);
+        armed.store(moment.nth, Ordering::SeqCst);
+        let child = trial
+            .project
+            .command(&["run", "orders", "--jobs", "1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        *victim.lock().unwrap() = Some(child);
+        wait_for(&victim).await;
+        assert_eq!(armed.load(Ordering::SeqCst), 0, "{told}: the moment never came");
+        let runs = trial.project.json(&["runs", "list"]);
+        assert_eq!(runs[0]["state"], "failed", "{told}");
+        trial.project.tidegate(&["runs", "retry", "latest"]).succeeded();
+        assert_eq!(trial.content().await, expected, "{told}");
+        let left =
+            "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name LIKE '%stage%'";
+        assert_eq!(trial.text(left).await, "0", "{told}");
+    }
+}
+
+/// Until the process has ended.
+async fn wait_for(child: &Arc<Mutex<Option<Child>>>) {
+    loop {
+        if child
+            .lock()
+            .unwrap()
+            .as_mut()
+            .unwrap()
+            .try_wait()
+            .unwrap()
+            .is_some()
+        {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_shows_what_would_change_and_apply_makes_it() {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let plan = trial.project.tidegate(&["plan", "orders"]).succeeded().stdout;
+    assert!(
+        plan.contains("change       the table `orders` is new (a run makes it, and so does --apply)"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("ENGINE = MergeTree\n               PARTITION BY toYYYYMM(`at`)")
+            || plan.contains("ENGINE = MergeTree\n               ORDER BY"),
+        "{plan}"
+    );
+    trial.project.tidegate(&["plan", "orders", "--apply"]).succeeded();
+    assert_eq!(trial.text("SELECT count() FROM orders").await, "0");
+    let plan = trial.project.tidegate(&["plan", "orders"]).succeeded().stdout;
+    assert!(!plan.contains("change"), "{plan}");
+    trial
+        .client
+        .query_raw("ALTER TABLE orders MODIFY COLUMN amount Nullable(String)")
+        .execute()
+        .await
+        .unwrap();
+    let plan = trial
+        .project
+        .tidegate(&["plan", "orders", "--apply"])
+        .succeeded()
+        .stdout;
+    assert!(
+        plan.contains("column `amount` is Nullable(String), and the schema says Nullable(Int64) (by hand"),
+        "{plan}"
+    );
+    trial
+        .project
+        .tidegate(&["run", "orders"])
+        .failed(3, "clickhouse.table_differs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_never_shown_and_a_wrong_one_is_told() {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let (_, _, password) = engine();
+    let planned = trial.project.tidegate(&["plan", "orders", "--json"]).succeeded();
+    let ran = trial.project.tidegate(&["run", "orders", "--json"]).succeeded();
+    let logged = trial.project.tidegate(&["runs", "logs", "latest"]).succeeded();
+    for answer in [planned, ran, logged] {
+        assert!(!answer.stdout.contains(&password) && !answer.stderr.contains(&password));
+    }
+    let state = std::fs::read(trial.project.path(".tidegate/state.db")).unwrap();
+    assert!(
+        !state
+            .windows(password.len())
+            .any(|bytes| bytes == password.as_bytes())
+    );
+    let wrong = trial
+        .project
+        .with("TIDEGATE_SECRET_WAREHOUSE", "not-the-password");
+    let failed = wrong.tidegate(&["run", "orders"]).failed(6, "clickhouse.login");
+    assert!(!failed.stderr.contains("not-the-password"), "{}", failed.stderr);
+}
