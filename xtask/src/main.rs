@@ -48,9 +48,9 @@ enum Task {
     },
     /// Runs what CI runs: format, lints, every test
     Ci,
-    /// Times Tidegate and a peer on the same work
+    /// Times Tidegate and a peer on the same work; `clickhouse` before the rest: beside a ClickHouse engine
     Bench {
-        /// Handed to bench/run.py
+        /// Handed to bench/run.py or bench/clickhouse.py
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

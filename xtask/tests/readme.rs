@@ -34,10 +34,16 @@ fn commands(readme: &str) -> Vec<String> {
 }
 
 /// The names of the example's assets: each has a file of its name.
+/// The assets of the example that are there without a target.
 fn assets() -> Vec<String> {
     let entries = fs::read_dir(root().join("schemas/assets")).expect("the example's assets");
     let mut names: Vec<String> = entries
         .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| {
+            !fs::read_to_string(path)
+                .expect("a readable asset")
+                .contains("\ntargets:")
+        })
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();

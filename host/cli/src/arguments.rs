@@ -80,6 +80,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: RunsCommand,
     },
+    /// Look at the ClickHouse table of an asset, and merge its parts.
+    Clickhouse {
+        #[command(subcommand)]
+        command: ClickhouseCommand,
+    },
     /// Look at rows that were refused.
     Quarantine {
         #[command(subcommand)]
@@ -184,6 +189,38 @@ pub(crate) enum RunsCommand {
         /// The run's id, the beginning of it, or `latest`.
         #[arg(default_value = "latest")]
         run: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClickhouseCommand {
+    /// Show the table's partitions: parts, rows, bytes.
+    Partitions {
+        /// Which asset.
+        asset: String,
+    },
+    /// Show the merges that run on the table.
+    Merges {
+        /// Which asset.
+        asset: String,
+    },
+    /// Show how large the table is, by column.
+    Size {
+        /// Which asset.
+        asset: String,
+    },
+    /// Merge the parts of each partition into one. Reads and writes the whole table.
+    Optimize {
+        /// Which asset.
+        asset: String,
+        /// Only this partition, as `partitions` names it.
+        #[arg(long, value_name = "PARTITION")]
+        only: Option<String>,
+    },
+    /// Show how the asset's server is: version, clock, disk, what the user may not do.
+    Health {
+        /// Which asset.
+        asset: String,
     },
 }
 

@@ -65,6 +65,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
         Command::Run(run) => command::run::run(project, run, output).await,
         Command::Asset { command } => command::asset::run(project, command, output).await,
         Command::Runs { command } => command::runs::run(project, command, output).await,
+        Command::Clickhouse { command } => command::clickhouse::run(project, command, output).await,
         Command::Quarantine { command } => command::quarantine::run(project, command, output).await,
         Command::Plugin { command } => command::plugin::run(project, command, output).await,
         Command::Schema { folder } => command::schema::run(folder, output),

@@ -8,6 +8,7 @@ mod proxy;
 mod support;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use clickhouse::{Client, Compression};
 
 use proxy::Fate;
-use support::Project;
+use support::{Project, repository};
 
 /// Databases made so far, for a name of each.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -356,4 +357,209 @@ async fn a_password_is_never_shown_and_a_wrong_one_is_told() {
         .with("TIDEGATE_SECRET_WAREHOUSE", "not-the-password");
     let failed = wrong.tidegate(&["run", "orders"]).failed(6, "clickhouse.login");
     assert!(!failed.stderr.contains("not-the-password"), "{}", failed.stderr);
+}
+
+/// A copy of the example whose `warehouse` is a database of the tests' engine.
+async fn example() -> (Project, Client) {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let project = Project::empty().with("TIDEGATE_SECRET_WAREHOUSE", &engine().2);
+    copy(
+        Path::new(&format!("{}/schemas", repository())),
+        &project.path("schemas"),
+    );
+    let warehouse = std::fs::read(trial.project.path("schemas/resources/warehouse.yaml")).unwrap();
+    project.write("schemas/resources/warehouse.yaml", warehouse);
+    let declared = std::fs::read_to_string(project.path("schemas/project.yaml")).unwrap();
+    let plugins = format!("plugins: [{}/plugins/dist]", repository());
+    project.write(
+        "schemas/project.yaml",
+        declared.replace("plugins: [plugins/dist]", &plugins),
+    );
+    (project, trial.client)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+async fn text(client: &Client, query: &str) -> String {
+    let mut cursor = client.query_raw(query).fetch_bytes("TabSeparated").unwrap();
+    String::from_utf8(cursor.collect().await.unwrap().to_vec())
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_goes_into_a_warehouse() {
+    let (project, client) = example().await;
+    let assets = |arguments: &[&str]| -> Vec<String> {
+        let listed = project.json(arguments);
+        let names = listed.as_array().unwrap().iter();
+        names
+            .map(|asset| asset["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert!(!assets(&["asset", "list"]).contains(&"daily_delays".to_owned()));
+    assert!(assets(&["asset", "list", "--target", "warehouse"]).contains(&"daily_delays".to_owned()));
+    project
+        .tidegate(&["check", "--target", "nowhere"])
+        .failed(2, "schema.unknown_target");
+    project
+        .tidegate(&["run", "--all", "--target", "warehouse"])
+        .succeeded();
+    let shown = project.json(&["runs", "show", "latest", "--target", "warehouse"]);
+    let loaded = |asset: &str| -> u64 {
+        let done = shown["materializations"].as_array().unwrap().iter();
+        done.filter(|each| each["asset"] == asset)
+            .map(|each| each["load"]["rows"].as_u64().unwrap())
+            .sum()
+    };
+    for asset in [
+        "airlines",
+        "airports",
+        "planes",
+        "weather",
+        "flights",
+        "departures",
+        "daily_delays",
+    ] {
+        let rows = text(&client, &format!("SELECT count() FROM {asset}")).await;
+        assert_eq!(rows, loaded(asset).to_string(), "{asset}");
+    }
+    assert!(loaded("flights") > 300_000 && loaded("daily_delays") > 5_000);
+    let engines = "SELECT name, engine, partition_key FROM system.tables WHERE database = currentDatabase() \
+        AND name IN ('flights', 'planes', 'daily_delays') ORDER BY name";
+    assert_eq!(
+        text(&client, engines).await,
+        "daily_delays\tSummingMergeTree\t\n\
+         flights\tMergeTree\ttoYYYYMM(time_hour, \\'America/New_York\\')\n\
+         planes\tReplacingMergeTree"
+    );
+    // The metric is that of its rows, and a second run changes nothing.
+    let sums = "SELECT (SELECT (count(), countIf(dep_delay >= 15)) FROM departures) = (SELECT (sum(departures), sum(late)) FROM daily_delays)";
+    assert_eq!(text(&client, sums).await, "1");
+    let content = "SELECT count(), sum(cityHash64(*)) FROM flights";
+    let before = text(&client, content).await;
+    project
+        .tidegate(&["run", "--all", "--target", "warehouse"])
+        .succeeded();
+    assert_eq!(text(&client, content).await, before);
+    assert_eq!(text(&client, sums).await, "1");
+    project.tidegate(&["plan", "--target", "warehouse"]).succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_partitions_sizes_and_the_servers_health() {
+    let months = "partitions: {monthly: {column: at, start: 2024-01, end: 2024-03}}";
+    let trial = Trial::new(&engine().0, "replace_partition", months).await;
+    let project = &trial.project;
+    project
+        .tidegate(&["clickhouse", "size", "orders"])
+        .failed(6, "clickhouse.not_loaded");
+    project.tidegate(&["run", "orders"]).succeeded();
+    let partitions = project.json(&["clickhouse", "partitions", "orders"]);
+    let told: Vec<_> = partitions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| (each["partition"].clone(), each["rows"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [("202401".into(), ROWS.into()), ("202402".into(), ROWS.into())]
+    );
+    assert_eq!(project.json(&["clickhouse", "size", "orders"])["rows"], ROWS * 2);
+    assert!(project.json(&["clickhouse", "merges", "orders"]).is_array());
+    project
+        .tidegate(&["clickhouse", "optimize", "orders", "--only", "202499"])
+        .failed(2, "clickhouse.no_partition");
+    project
+        .tidegate(&["clickhouse", "optimize", "orders", "--only", "202401"])
+        .succeeded();
+    let merged = project.json(&["clickhouse", "optimize", "orders"]);
+    assert!(
+        merged.as_array().unwrap().iter().all(|each| each["parts"] == 1),
+        "{merged}"
+    );
+    let health = project.json(&["clickhouse", "health", "orders"]);
+    assert_eq!(health["missing_grants"], serde_json::json!([]));
+    assert!(health["clock_ahead_ms"].as_i64().unwrap().abs() < 60_000);
+    for words in ["partitions", "merges", "size", "health"] {
+        project.tidegate(&["clickhouse", words, "orders"]).succeeded();
+    }
+    project.asset("aside", "source: {resource: raw, path: orders.csv}\ncolumns: [{name: id, type: int64}]\ndestination: {resource: lake}");
+    project
+        .tidegate(&["clickhouse", "size", "aside"])
+        .failed(2, "cli.not_clickhouse");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_over_assets_runs_inside_the_warehouse() {
+    let trial = Trial::new(&engine().0, "upsert", "").await;
+    let project = &trial.project;
+    let sums = |sql: &str| {
+        format!(
+            "source: {{sql: \"{sql}\"}}
+columns:
+  - {{name: day, type: date32, key: true}}
+  - {{name: orders, type: int64, nullable: false}}
+destination: {{resource: warehouse, load: replace, role: metric}}"
+        )
+    };
+    project.asset(
+        "daily",
+        &sums("SELECT toDate(at) AS day, count() AS orders FROM {orders} GROUP BY day"),
+    );
+    let plan = project.tidegate(&["plan", "daily"]).succeeded().stdout;
+    assert!(plan.contains("source       SQL over orders"), "{plan}");
+    for generation in [1, 2] {
+        trial.give(generation);
+        project.tidegate(&["run", "--all"]).succeeded();
+    }
+    // Older rows of a key do not count: the query reads what an upsert means.
+    assert_eq!(
+        trial.text("SELECT day, orders FROM daily ORDER BY day").await,
+        "2024-01-15\t6050\n2024-02-15\t6050"
+    );
+    let shown = project.json(&["runs", "show", "latest"]);
+    let counted = shown["materializations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|each| each["asset"] == "daily")
+        .unwrap();
+    assert_eq!(
+        (
+            counted["counts"]["source"]["rows_in"].clone(),
+            counted["load"]["rows"].clone()
+        ),
+        (2.into(), 2.into())
+    );
+    project.asset(
+        "daily",
+        &sums("SELECT toDate(at) AS day, if(rand() < 0, NULL, NULL) AS orders FROM {orders} GROUP BY day"),
+    );
+    project.tidegate(&["run", "daily"]).failed(4, "clickhouse.value");
+    project.asset("daily", &sums("SELECT today() AS day, 1 AS orders"));
+    project.tidegate(&["check"]).failed(3, "schema.source");
+    project.asset("daily", &sums("SELECT today() AS day, 1 AS orders FROM {order}"));
+    project.tidegate(&["check"]).failed(3, "schema.unknown_asset");
+    project.asset("aside", "source: {resource: raw, path: orders.csv}\ncolumns: [{name: id, type: int64}]\ndestination: {resource: lake}");
+    project.asset("daily", &sums("SELECT today() AS day, 1 AS orders FROM {aside}"));
+    project.tidegate(&["check"]).failed(3, "schema.sql");
+    project.asset(
+        "daily",
+        &sums("SELECT today() AS day, 1 AS orders FROM {orders}, {aside}"),
+    );
+    project.tidegate(&["check"]).failed(3, "schema.sql");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_core::plan::{PartitionTask, TaskReceipt};
+use tidegate_core::plan::{PartitionTask, SourceSpec, TaskReceipt};
 use tidegate_core::port::{ArtifactStore, Check, Destination, Source, Transform};
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc;
@@ -14,6 +14,7 @@ use crate::error::FlowError;
 use crate::inspect::Inspection;
 use crate::message::CHANNEL_BATCHES;
 use crate::progress::Progress;
+use crate::pull::pull;
 use crate::quarantine::Quarantine;
 use crate::read::read;
 use crate::sink::{Sink, decode_snapshot};
@@ -23,8 +24,8 @@ use crate::step::Step;
 pub struct Parts {
     /// The task.
     pub task: PartitionTask,
-    /// Reads, from the task's checkpoint on.
-    pub source: Box<dyn Source>,
+    /// Where rows come from.
+    pub input: Input,
     /// For each step of the task its instances, at least one, bound; not yet restored.
     pub transforms: Vec<Vec<Box<dyn Transform>>>,
     /// One for each check of the task, bound; not yet restored.
@@ -43,12 +44,20 @@ pub struct Parts {
     pub at: chrono::DateTime<chrono::Utc>,
 }
 
+/// Where the rows of an attempt come from.
+pub enum Input {
+    /// From a source, through the host, from the task's checkpoint on.
+    Read(Box<dyn Source>),
+    /// Straight into the destination, which fetches them; see [`crate::can_pull`]. The source's secrets are filled in.
+    Pull(SourceSpec),
+}
+
 /// Runs an attempt. On success everything is loaded and shown, and the quarantine's files are written; on an error
 /// nothing is shown, and what was checkpointed is kept for the next attempt.
 pub async fn run(parts: Parts) -> Result<TaskReceipt> {
     let Parts {
         task,
-        source,
+        input,
         mut transforms,
         checks,
         destination,
@@ -61,6 +70,22 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
     if let Some(destination) = &destination {
         conform.restrict(&destination.ranges());
     }
+    let (source, destination) = match (input, destination) {
+        (Input::Read(source), destination) => (source, destination),
+        (Input::Pull(source), Some(destination)) => {
+            return pull(
+                &task,
+                &source,
+                destination,
+                &conform,
+                progress.as_ref(),
+                &cancel,
+                at,
+            )
+            .await;
+        }
+        (Input::Pull(_), None) => return Err(FlowError::Lost("destination").into()),
+    };
     let task = Arc::new(task);
     restore(&task, &mut transforms).await?;
     let resumed = task.resume.as_ref();

@@ -93,8 +93,9 @@ async fn show(at: &ProjectAt, name: &str, output: &Output) -> Result<ExitCode, E
         if !decl.owners.is_empty() {
             say!("owners: {}", decl.owners.join(", "));
         }
-        if let Some(upstream) = &plan.upstream {
-            say!("made from: {upstream}");
+        if !plan.upstream.is_empty() {
+            let names: Vec<String> = plan.upstream.iter().map(ToString::to_string).collect();
+            say!("made from: {}", names.join(", "));
         }
         if !downstream.is_empty() {
             let names: Vec<String> = downstream.iter().map(ToString::to_string).collect();

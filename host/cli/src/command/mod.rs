@@ -2,6 +2,7 @@
 
 pub(crate) mod asset;
 pub(crate) mod check;
+pub(crate) mod clickhouse;
 pub(crate) mod completions;
 pub(crate) mod grant;
 pub(crate) mod init;

@@ -101,8 +101,14 @@ fn partitions(plan: &AssetPlan) -> Option<usize> {
 }
 
 fn source(plan: &AssetPlan) -> String {
-    if let Some(asset) = &plan.upstream {
-        return format!("asset {asset}");
+    if !plan.upstream.is_empty() {
+        let names: Vec<String> = plan.upstream.iter().map(ToString::to_string).collect();
+        let word = if plan.source.config.pointer("/configured/query").is_some() {
+            "SQL over"
+        } else {
+            "asset"
+        };
+        return format!("{word} {}", names.join(", "));
     }
     let what = ["/files/path", "/configured/table", "/configured/query"]
         .iter()

@@ -182,11 +182,15 @@ fn default_timeout() -> Millis {
 impl ResourceConfig {
     pub(super) fn transport(&self) -> Transport {
         match self.compression {
-            Compression::Lz4 => Transport::Lz4,
             Compression::None => Transport::Plain,
             Compression::Auto if self.is_here() => Transport::Plain,
-            Compression::Auto => Transport::Lz4,
+            Compression::Auto | Compression::Lz4 => Transport::Lz4,
         }
+    }
+
+    /// Whether both are one database for one user.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        (&self.url, &self.database, &self.user) == (&other.url, &other.database, &other.user)
     }
 
     fn is_here(&self) -> bool {
@@ -224,7 +228,7 @@ pub(super) fn check_resource(config: &Node) -> Result<ResourceConfig, Vec<Error>
         }
         Ok(_) => {}
         Err(error) => {
-            errors.push(invalid("/url", format!("this is no URL: {error}")).hint("write `http://HOST:8123`"))
+            errors.push(invalid("/url", format!("this is no URL: {error}")).hint("write `http://HOST:8123`"));
         }
     }
     if let Some(password) = &config.password

@@ -1,14 +1,12 @@
 //! The destination: blocks into staging tables, which a commit moves into the target.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
-use tidegate_core::plan::{Epoch, LoadToken, Partition};
+use tidegate_core::plan::{Epoch, LoadToken, Partition, SourceSpec};
 use tidegate_core::port::{
     ColumnRange, Commit, Destination, LoadReceipt, LogLevel, LogLine, LogSink, OpenDestination, Part,
 };
@@ -17,27 +15,28 @@ use tidegate_core::types::LogicalType;
 use tokio::task::JoinSet;
 
 use super::block::{Block, BlockBuilder};
-use super::config::{DestinationConfig, ResourceConfig};
+use super::config::ResourceConfig;
+use super::dictionary::choose_dictionaries;
 use super::error::{ClickHouseError, Result};
+use super::from_json;
 use super::ledger::{Ledger, LedgerRow};
 use super::moves::Moves;
 use super::server::Server;
+use super::source::{CheckedSource, selection};
 use super::sql::{literal, name};
 use super::staging::{StageName, StageNumber, Staging, number, rows_of};
-use super::table::{CheckedDestination, LiveTable, Mode, TableDefinition, differences, mend, table_column};
+use super::table::{CheckedDestination, LiveTable, Mode, differences, mend, with_evolved};
 use super::types::{Calendar, wire_range};
 
 /// Blocks on their way at once, where order does not matter: one is encoded while others are taken.
 const PARALLEL_INSERTS: usize = 2;
-/// A text column becomes a dictionary where so few of its first values differ: ClickHouse advises it up to 10,000
-/// (<https://clickhouse.com/docs/sql-reference/data-types/lowcardinality>), and the first rows are few.
-const DICTIONARY_VALUES: usize = 1_000;
-/// And where a value comes at least so often.
-const DICTIONARY_REPEATS: usize = 10;
+/// How often a query that fills a staging table is begun again.
+const FETCH_TRIES: u32 = 3;
 
 /// Writes one load of an asset partition.
 pub(super) struct ClickHouseDestination {
     server: Server,
+    resource: ResourceConfig,
     config: CheckedDestination,
     staging: Staging,
     ledger: Ledger,
@@ -103,6 +102,7 @@ impl ClickHouseDestination {
         let mut destination = Self {
             blocks: BlockBuilder::new(&open.schema, config.block_bytes)?,
             server,
+            resource: resource.clone(),
             staging,
             ledger,
             token: open.token.clone(),
@@ -210,8 +210,7 @@ impl ClickHouseDestination {
 
     async fn join_insert(&mut self) -> Result<()> {
         match self.inserts.join_next().await {
-            None => Ok(()),
-            Some(Ok(Ok(()))) => Ok(()),
+            None | Some(Ok(Ok(()))) => Ok(()),
             Some(Ok(Err(error))) => Err(self.staging.explain(&self.server, error).await),
             Some(Err(error)) => Err(ClickHouseError::Internal(format!("an insert was lost: {error}"))),
         }
@@ -266,6 +265,46 @@ impl ClickHouseDestination {
             });
         }
         Ok(())
+    }
+
+    /// Lets the server fill a staging table from a query of its own.
+    async fn fetch(&mut self, source: &SourceSpec, window: Option<&Partition>) -> Result<u64> {
+        if let Some(row) = &self.committed {
+            return Ok(row.rows);
+        }
+        let config: CheckedSource = from_json(&source.config)?;
+        let loaded = Column::of_schema(&self.schema).ok_or_else(|| {
+            ClickHouseError::Internal("a column has a type that the schema has no word for".into())
+        })?;
+        let query = selection(&self.server, config, &loaded, window).await?;
+        let live = self.table().await?;
+        let mut tries = 0;
+        loop {
+            let stage = self.stage_name(&live).await?;
+            let columns: Vec<String> = loaded.iter().map(|column| name(&column.name)).collect();
+            let statement = format!(
+                "INSERT INTO {} ({}) {query}",
+                name(&stage.to_string()),
+                columns.join(", ")
+            );
+            match self.server.execute_once(&statement).await {
+                Ok(()) => {
+                    let rows = rows_of(&self.server, &stage.to_string()).await?;
+                    if let Some(stage) = &mut self.current {
+                        stage.rows = rows;
+                        stage.digest.update(&statement);
+                    }
+                    return Ok(rows);
+                }
+                // Some rows may be in: the next try has a table of its own.
+                Err(error) if error.class().passes() && tries < FETCH_TRIES => {
+                    tries += 1;
+                    self.current = None;
+                    self.staging.drop(&self.server, &stage.to_string()).await?;
+                }
+                Err(error) => return Err(self.staging.explain(&self.server, error).await),
+            }
+        }
     }
 
     async fn load(&mut self, at: chrono::DateTime<chrono::Utc>) -> Result<LoadReceipt> {
@@ -407,6 +446,21 @@ impl Destination for ClickHouseDestination {
         Ok(())
     }
 
+    fn pulls(&self, source: &SourceSpec, window: Option<&Partition>) -> bool {
+        let Ok(config) = from_json::<CheckedSource>(&source.config) else {
+            return false;
+        };
+        // Nobody else's secret is compared: both stand as references, or both filled in.
+        source.connector == "clickhouse"
+            && from_json::<ResourceConfig>(&source.resource)
+                .is_ok_and(|resource| resource.is_same_place(&self.resource))
+            && (window.is_none() || config.slice(&source.columns, window).is_some())
+    }
+
+    async fn pull(&mut self, source: &SourceSpec, window: Option<&Partition>) -> tidegate_core::Result<u64> {
+        Ok(self.fetch(source, window).await?)
+    }
+
     async fn stage(&mut self) -> tidegate_core::Result<Option<Vec<Part>>> {
         if self.committed.is_some() {
             return Ok(None);
@@ -430,22 +484,6 @@ impl Destination for ClickHouseDestination {
     }
 }
 
-/// The table with the columns that come beside those that the schema names, under `contract: evolve`.
-pub(super) fn with_evolved(table: &TableDefinition, schema: &SchemaRef) -> Result<TableDefinition> {
-    let mut table = table.clone();
-    let columns = Column::of_schema(schema).ok_or_else(|| {
-        ClickHouseError::Internal("a column has a type that the schema has no word for".into())
-    })?;
-    for column in columns {
-        if table.columns.iter().all(|known| known.name != column.name) {
-            let made = table_column(&column, &DestinationConfig::default())
-                .map_err(|error| ClickHouseError::Internal(error.message))?;
-            table.columns.push(made);
-        }
-    }
-    Ok(table)
-}
-
 /// An error that says that a staging table and the target are no longer alike (`checkStructureAndGetMergeTreeData` in
 /// `src/Storages/MergeTree/MergeTreeData.cpp`: INCOMPATIBLE_COLUMNS, BAD_ARGUMENTS), said so.
 fn changed(table: &str, error: ClickHouseError) -> ClickHouseError {
@@ -458,26 +496,5 @@ fn changed(table: &str, error: ClickHouseError) -> ClickHouseError {
             reason: message,
         },
         other => other,
-    }
-}
-
-/// Makes texts of few values dictionaries, as the first rows have them.
-fn choose_dictionaries(table: &mut TableDefinition, first: &RecordBatch) {
-    for column in &mut table.columns {
-        let Some(values) = first.column_by_name(&column.name) else {
-            continue;
-        };
-        if !column.may_be_dictionary || values.data_type() != &DataType::Utf8 {
-            continue;
-        }
-        let values = values.as_string::<i32>();
-        let mut distinct = HashSet::new();
-        let few = values.iter().flatten().all(|value| {
-            distinct.insert(value);
-            distinct.len() <= DICTIONARY_VALUES
-        });
-        if few && distinct.len() * DICTIONARY_REPEATS <= values.len() - values.null_count() {
-            column.data_type = format!("LowCardinality({})", column.data_type);
-        }
     }
 }

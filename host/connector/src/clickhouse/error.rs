@@ -51,6 +51,12 @@ pub(crate) enum ClickHouseError {
     },
     #[error("nothing has been loaded into `{table}` yet")]
     NotLoaded { table: String },
+    #[error("`{table}` has no partition `{partition}`")]
+    NoPartition {
+        table: String,
+        partition: String,
+        known: String,
+    },
     #[error("there is no column `{column}`; there are {known}")]
     NoColumn { column: String, known: String },
     #[error("column `{column}` cannot be read as the schema has it: {reason}")]
@@ -115,6 +121,7 @@ impl ClickHouseError {
             Self::Fenced { .. } => "clickhouse.fenced",
             Self::OutsideSlice { .. } => "clickhouse.outside_partition",
             Self::NotLoaded { .. } => "clickhouse.not_loaded",
+            Self::NoPartition { .. } => "clickhouse.no_partition",
             Self::NoColumn { .. } => "clickhouse.no_column",
             Self::BadColumn { .. } => "clickhouse.bad_column",
             Self::Stream(_) => "clickhouse.stream",
@@ -133,8 +140,11 @@ impl ClickHouseError {
             }
             Self::TableDiffers { .. } | Self::TooManyPartitions { .. } => Kind::Schema,
             Self::OutsideSlice { .. } | Self::NoColumn { .. } | Self::BadColumn { .. } => Kind::Data,
-            Self::Stream(_) => Kind::Resource,
-            Self::TableChanged { .. } | Self::StagedLost { .. } | Self::NotLoaded { .. } => Kind::Resource,
+            Self::NoPartition { .. } => Kind::Usage,
+            Self::TableChanged { .. }
+            | Self::StagedLost { .. }
+            | Self::NotLoaded { .. }
+            | Self::Stream(_) => Kind::Resource,
             Self::Fenced { .. } => Kind::State,
             Self::Internal(_) => Kind::Internal,
         }
@@ -175,14 +185,14 @@ impl ClickHouseError {
                     statements.join("; ")
                 ));
             }
-            Self::TableChanged { .. } => "start a new run; nothing was shown",
             Self::TooManyPartitions { .. } => {
                 "choose longer partitions, or allow more with `max_partitions`; each costs every query a little"
             }
-            Self::StagedLost { .. } => "start a new run; nothing was shown",
+            Self::TableChanged { .. } | Self::StagedLost { .. } => "start a new run; nothing was shown",
             Self::Fenced { .. } => "leave it to the newer attempt",
             Self::OutsideSlice { .. } => "a transform must not move a row into another partition",
             Self::NotLoaded { .. } => "materialize it first",
+            Self::NoPartition { known, .. } => return Some(format!("the partitions are {known}")),
             Self::NoColumn { .. } => "correct the name in `columns`, or select it in the query",
             Self::BadColumn { .. } => "correct the type in `columns`, or convert the column in a `query`",
             Self::Answer { .. } | Self::Stream(_) | Self::Internal(_) => return None,

@@ -3,10 +3,12 @@
 mod block;
 mod config;
 mod destination;
+mod dictionary;
 mod error;
 mod failure;
 mod ledger;
 mod moves;
+mod operations;
 mod server;
 mod source;
 mod sql;
@@ -14,6 +16,7 @@ mod staging;
 mod table;
 mod types;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -24,17 +27,18 @@ use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
 use tidegate_core::port::{
     Change, ChangeBy, Connector, Destination, OpenChanges, OpenDestination, OpenSource, Source,
 };
-use tidegate_core::schema::{Asset, Column, Node, decode};
+use tidegate_core::schema::{Asset, Column, Node, decode, fill_placeholders};
 use tidegate_core::{Error, Result};
 
 pub use self::config::{
     ColumnConfig, Compression, DestinationConfig, PartitionLength, ResourceConfig, Role, SourceConfig,
 };
-use self::destination::{ClickHouseDestination, with_evolved};
+use self::destination::ClickHouseDestination;
 use self::error::ClickHouseError;
+pub use self::operations::{ColumnSize, Health, MergeInfo, Operations, PartitionInfo, TableSize};
 use self::server::Server;
 use self::source::{CheckedSource, ClickHouseSource};
-use self::table::{CheckedDestination, LiveTable, differences};
+use self::table::{CheckedDestination, LiveTable, differences, with_evolved};
 pub use types::{Calendar, UnfitColumn, WireRange, column_type, wire_range, wire_type};
 
 /// ClickHouse servers.
@@ -60,7 +64,7 @@ impl Connector for ClickHouseConnector {
     }
 
     fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>> {
-        to_json(&table::design(decode(config)?, asset)?)
+        to_json(&table::design(&decode(config)?, asset)?)
     }
 
     fn json_schemas(&self) -> [schemars::Schema; 3] {
@@ -88,6 +92,39 @@ impl Connector for ClickHouseConnector {
             config: serde_json::to_value(config).map_err(|error| codec(&error))?,
             columns: columns.to_vec(),
         })
+    }
+
+    fn sql_source(
+        &self,
+        sql: &str,
+        assets: &[(AssetName, DestinationSpec)],
+        columns: &[Column],
+    ) -> Result<Option<SourceSpec>> {
+        let mut tables = BTreeMap::new();
+        for (asset, spec) in assets {
+            let checked: CheckedDestination = from_json(&spec.config)?;
+            let merged = if LiveTable::engine_merges_rows(&checked.table.engine) {
+                " FINAL"
+            } else {
+                ""
+            };
+            tables.insert(asset, format!("{}{merged}", sql::name(&checked.table.name)));
+        }
+        let query = fill_placeholders(sql, |asset| tables.get(asset).cloned().unwrap_or_default());
+        let config = CheckedSource::Configured(SourceConfig {
+            table: None,
+            query: Some(query),
+            merged: None,
+        });
+        let Some((_, first)) = assets.first() else {
+            return Ok(None);
+        };
+        Ok(Some(SourceSpec {
+            connector: self.kind().to_owned(),
+            resource: first.resource.clone(),
+            config: serde_json::to_value(config).map_err(|error| codec(&error))?,
+            columns: columns.to_vec(),
+        }))
     }
 
     fn locate(&self, asset: &AssetName, destination: &DestinationSpec, _partition: &PartitionKey) -> String {

@@ -10,6 +10,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use async_trait::async_trait;
 use clickhouse::query::BytesCursor;
 use serde::{Deserialize, Serialize};
+use tidegate_core::plan::Partition;
 use tidegate_core::port::{Cursor, OpenSource, Source, SourceBatch};
 use tidegate_core::schema::Column;
 use tidegate_core::types::LogicalType;
@@ -66,49 +67,12 @@ impl ClickHouseSource {
     ) -> Result<Self> {
         let server = Server::new(resource);
         server.greet().await?;
-        let columns = &open.spec.columns;
-        let (from, slice) = match config {
-            CheckedSource::Asset { table, slice } => {
-                let live = LiveTable::read(&server, &table)
-                    .await?
-                    .ok_or_else(|| ClickHouseError::NotLoaded { table: table.clone() })?;
-                let merged = if live.merges_rows() { " FINAL" } else { "" };
-                if open.partition.is_some() && slice.is_none() {
-                    return Err(ClickHouseError::Internal(
-                        "the table does not say which slice a row is in".into(),
-                    ));
-                }
-                (format!("{}{merged}", name(&table)), slice)
-            }
-            CheckedSource::Configured(config) => (from(&server, &config).await?, slice_column(open)),
-        };
-        let condition = match (open.partition, slice) {
-            (Some(window), Some(column)) => format!(" WHERE {}", slice_condition(&column, window)),
-            _ => String::new(),
-        };
-        let found: Vec<Described> = server.rows(&format!("DESCRIBE (SELECT * FROM {from})")).await?;
-        let selected = columns
-            .iter()
-            .map(|column| {
-                let found = found
-                    .iter()
-                    .find(|found| found.name == column.name)
-                    .ok_or_else(|| {
-                        let known: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();
-                        ClickHouseError::NoColumn {
-                            column: column.name.clone(),
-                            known: known.join(", "),
-                        }
-                    })?;
-                Ok(expression(column, &found.data_type))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let query = format!("SELECT {} FROM {from}{condition}", selected.join(", "));
+        let query = selection(&server, config, &open.spec.columns, open.partition).await?;
         // Bytes, whatever they hold: whether text is UTF-8 is checked here.
         let cursor = server.arrow_stream(&query, &[("output_format_arrow_string_as_string", "0")])?;
         Ok(Self {
             server,
-            schema: Column::schema(columns),
+            schema: Column::schema(&open.spec.columns),
             cursor,
             decoder: StreamDecoder::new(),
             ready: VecDeque::new(),
@@ -230,14 +194,68 @@ async fn merges_rows(server: &Server, database: Option<&str>, table: &str) -> Re
     Ok(LiveTable::engine_merges_rows(&engine))
 }
 
-/// The column that says which slice a row of a table or query is in, where it is read.
-fn slice_column(open: &OpenSource<'_>) -> Option<SliceColumn> {
-    let name = open.partition?.column.as_deref()?;
-    let column = open.spec.columns.iter().find(|column| column.name == name)?;
-    Some(SliceColumn {
-        name: column.name.clone(),
-        data_type: column.data_type.clone(),
-    })
+/// The query that answers columns of a source, in their types; of a slice, if there is one.
+pub(super) async fn selection(
+    server: &Server,
+    config: CheckedSource,
+    columns: &[Column],
+    window: Option<&Partition>,
+) -> Result<String> {
+    let slice = config.slice(columns, window);
+    let from = match config {
+        CheckedSource::Asset { table, .. } => {
+            let live = LiveTable::read(server, &table)
+                .await?
+                .ok_or_else(|| ClickHouseError::NotLoaded { table: table.clone() })?;
+            let merged = if live.merges_rows() { " FINAL" } else { "" };
+            if window.is_some() && slice.is_none() {
+                return Err(ClickHouseError::Internal(
+                    "the table does not say which slice a row is in".into(),
+                ));
+            }
+            format!("{}{merged}", name(&table))
+        }
+        CheckedSource::Configured(config) => from(server, &config).await?,
+    };
+    let condition = match (window, slice) {
+        (Some(window), Some(column)) => format!(" WHERE {}", slice_condition(&column, window)),
+        _ => String::new(),
+    };
+    let found: Vec<Described> = server.rows(&format!("DESCRIBE (SELECT * FROM {from})")).await?;
+    let selected = columns
+        .iter()
+        .map(|column| {
+            let found = found
+                .iter()
+                .find(|found| found.name == column.name)
+                .ok_or_else(|| {
+                    let known: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();
+                    ClickHouseError::NoColumn {
+                        column: column.name.clone(),
+                        known: known.join(", "),
+                    }
+                })?;
+            Ok(expression(column, &found.data_type))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(format!("SELECT {} FROM {from}{condition}", selected.join(", ")))
+}
+
+impl CheckedSource {
+    /// The column that says which slice a row is in, where the other side can tell.
+    pub(super) fn slice(&self, columns: &[Column], window: Option<&Partition>) -> Option<SliceColumn> {
+        match self {
+            Self::Asset { slice, .. } => slice.clone(),
+            Self::Configured(_) => {
+                let name = window?.column.as_deref()?;
+                let column = columns.iter().find(|column| column.name == name)?;
+                Some(SliceColumn {
+                    name: column.name.clone(),
+                    data_type: column.data_type.clone(),
+                })
+            }
+        }
+    }
 }
 
 /// A column as it is selected: itself where it has the type that is wanted, else a conversion that fails rather than

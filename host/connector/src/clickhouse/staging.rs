@@ -22,6 +22,9 @@ use super::table::{LOAD_COLUMN, LiveTable};
 /// How many blocks a staging table remembers, so that one that is sent again is not taken twice. A table takes those of
 /// one checkpoint, of which there are a few dozen.
 const DEDUPLICATION_WINDOW_BLOCKS: u32 = 10_000;
+/// Parts of more than this are not merged while they wait: the target would merge them again. Smaller ones are, so that they
+/// do not become too many (<https://clickhouse.com/docs/operations/settings/merge-tree-settings>).
+const MERGED_BYTES: u32 = 8 << 20;
 /// How often a statement that a dead attempt left running is looked for, and how long it is waited for.
 const RUNNING_DELAY_MS: u64 = 200;
 const RUNNING_TRIES: usize = 300;
@@ -275,7 +278,8 @@ impl Staging {
         server
             .execute(&format!(
                 "CREATE TABLE IF NOT EXISTS {} AS {} ENGINE = MergeTree{}{} ORDER BY {} SETTINGS {settings}\
-                 non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}",
+                 non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}, \
+                 max_bytes_to_merge_at_max_space_in_pool = {MERGED_BYTES}",
                 name(&text),
                 name(target),
                 key("PARTITION BY", &parenthesized(&live.partition_key)),
@@ -301,7 +305,7 @@ impl Staging {
     async fn check(&self, server: &Server, stage: &str) -> Result<()> {
         let made = LiveTable::read(server, stage)
             .await?
-            .ok_or_else(|| self.lost(stage))?;
+            .ok_or_else(|| Self::lost(stage))?;
         let window = format!("non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}");
         if made.engine_full.contains(&window) {
             Ok(())
@@ -313,7 +317,7 @@ impl Staging {
         }
     }
 
-    fn lost(&self, stage: &str) -> ClickHouseError {
+    fn lost(stage: &str) -> ClickHouseError {
         ClickHouseError::StagedLost {
             table: stage.to_owned(),
             reason: "it is gone".into(),

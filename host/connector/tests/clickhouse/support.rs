@@ -87,7 +87,7 @@ impl Warehouse {
     }
 
     /// The same with a setting of every query.
-    pub(crate) fn with_setting(mut self, name: &str, value: serde_json::Value) -> Self {
+    pub(crate) fn with_setting(mut self, name: &str, value: u64) -> Self {
         self.resource["settings"] = serde_json::json!({ name: value });
         self
     }

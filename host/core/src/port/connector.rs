@@ -49,6 +49,16 @@ pub trait Connector: Send + Sync {
         destination: &DestinationSpec,
         columns: &[Column],
     ) -> Result<SourceSpec>;
+    /// The source that answers a query over assets of one resource of this connector, each written `{NAME}`; none where the
+    /// other side runs no SQL.
+    fn sql_source(
+        &self,
+        _sql: &str,
+        _assets: &[(AssetName, DestinationSpec)],
+        _columns: &[Column],
+    ) -> Result<Option<SourceSpec>> {
+        Ok(None)
+    }
     /// Where an asset (partition) of this destination lies, for people.
     fn locate(&self, asset: &AssetName, destination: &DestinationSpec, partition: &PartitionKey) -> String;
     /// What has to change at the other side before a load of these columns fits, such as the DDL of a table; in the order
@@ -193,6 +203,15 @@ pub trait Destination: Send {
     }
     /// Takes a batch. What is not staged yet is lost with the attempt.
     async fn write(&mut self, batch: RecordBatch) -> Result<()>;
+    /// Whether it can fetch all rows of a source by itself, since both lie in one database; of a slice, if there is one.
+    fn pulls(&self, _source: &SourceSpec, _window: Option<&Partition>) -> bool {
+        false
+    }
+    /// Fetches all rows of a source, as if they had been written, and answers how many there were. Only where
+    /// [`Destination::pulls`] says so. A value that the load's columns cannot hold fails it.
+    async fn pull(&mut self, _source: &SourceSpec, _window: Option<&Partition>) -> Result<u64> {
+        Ok(0)
+    }
     /// Makes all that was written durable and answers every part so far, those of earlier attempts first. None where the
     /// other side cannot hold back what was written: then there is no checkpoint, and a later attempt writes all anew.
     async fn stage(&mut self) -> Result<Option<Vec<Part>>>;

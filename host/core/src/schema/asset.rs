@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
+use super::placeholder::placeholders;
 use super::project::CheckpointDecl;
 use super::transform::TransformDecl;
 use crate::plan::{AssetName, Cadence, PartitionError, Partitioning};
@@ -27,6 +28,9 @@ pub struct Asset {
     /// Assets of one group are shown together.
     #[serde(default)]
     pub group: Option<String>,
+    /// The targets of the project with which the asset is there at all; empty for always.
+    #[serde(default)]
+    pub targets: Vec<AssetName>,
     /// Words to select it by.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -63,6 +67,10 @@ pub struct SourceDecl {
     /// The asset to read, in place of a resource.
     #[serde(default)]
     pub asset: Option<AssetName>,
+    /// A query over other assets, each written `{NAME}`, where they all lie in one database and the destination's connector
+    /// speaks SQL; it runs there.
+    #[serde(default)]
+    pub sql: Option<String>,
     /// The columns to read, with their types. Without it: of a resource, the asset's own `columns` that no transform
     /// writes before one reads them; of an asset, all that it has.
     #[serde(default)]
@@ -90,7 +98,16 @@ pub struct DestinationDecl {
 
 impl SourceDecl {
     /// The keys that every source has; the rest is the connector's.
-    pub const KEYS: &'static [&'static str] = &["resource", "asset", "columns"];
+    pub const KEYS: &'static [&'static str] = &["resource", "asset", "sql", "columns"];
+
+    /// The assets that rows come from.
+    pub fn assets(&self) -> Vec<AssetName> {
+        match (&self.asset, &self.sql) {
+            (Some(asset), _) => vec![asset.clone()],
+            (None, Some(sql)) => placeholders(sql),
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 impl DestinationDecl {

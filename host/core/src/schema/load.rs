@@ -48,8 +48,16 @@ pub struct LoadedProject {
 }
 
 impl LoadedProject {
-    /// Sends the assets where a target of the project says.
-    pub fn retarget(&mut self, target: &str) -> Result<(), Error> {
+    /// Sends the assets where a target of the project says, and leaves out those that are not there with it; without one,
+    /// those that are there with some targets only.
+    pub fn retarget(&mut self, target: Option<&str>) -> Result<(), Error> {
+        self.assets.retain(|_, asset| {
+            let targets = &asset.value.targets;
+            targets.is_empty() || targets.iter().any(|name| Some(name.as_str()) == target)
+        });
+        let Some(target) = target else {
+            return Ok(());
+        };
         let targets = &self.project.value.targets;
         let Some((_, found)) = targets.iter().find(|(name, _)| name.as_str() == target) else {
             let names: Vec<&str> = targets.keys().map(AssetName::as_str).collect();

@@ -96,8 +96,9 @@ fn unknown(document: &Document, what: &str, pointer: &str, name: &AssetName, kno
 fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let Placed { value, document } = asset;
     let resources: Vec<&AssetName> = loaded.resources.keys().collect();
-    match (&value.source.resource, &value.source.asset) {
-        (Some(name), None) => {
+    let source = &value.source;
+    match (&source.resource, &source.asset, &source.sql) {
+        (Some(name), None, None) => {
             if !loaded.resources.contains_key(name) {
                 errors.push(unknown(
                     document,
@@ -108,12 +109,25 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
                 ));
             }
         }
-        (None, Some(name)) => {
-            if !loaded.assets.contains_key(name) {
-                let assets: Vec<&AssetName> = loaded.assets.keys().collect();
-                errors.push(unknown(document, "asset", "/source/asset", name, &assets));
+        (None, Some(_), None) | (None, None, Some(_)) => {
+            let pointer = if source.sql.is_some() {
+                "/source/sql"
+            } else {
+                "/source/asset"
+            };
+            let assets: Vec<&AssetName> = loaded.assets.keys().collect();
+            let named = source.assets();
+            for name in named.iter().filter(|name| !loaded.assets.contains_key(*name)) {
+                errors.push(unknown(document, "asset", pointer, name, &assets));
             }
-            for key in value.source.config.keys() {
+            if named.is_empty() {
+                errors.push(
+                    document
+                        .error("schema.source", pointer, "the query names no asset")
+                        .hint("write each as `{NAME}`; a query over other tables is a `query` of a resource"),
+                );
+            }
+            for key in source.config.keys() {
                 errors.push(
                     document
                         .error(
@@ -130,9 +144,9 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
                 .error(
                     "schema.source",
                     "/source",
-                    "a source reads either a resource or an asset",
+                    "a source reads either a resource, or an asset, or SQL over assets",
                 )
-                .hint("write `resource: NAME` or `asset: NAME`"),
+                .hint("write one of `resource: NAME`, `asset: NAME` and `sql: SELECT …`"),
         ),
     }
     if !loaded.resources.contains_key(&value.destination.resource) {
@@ -333,7 +347,7 @@ fn cycle(loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let edges = loaded
         .assets
         .iter()
-        .map(|(name, asset)| (name.clone(), asset.value.source.asset.iter().cloned().collect()));
+        .map(|(name, asset)| (name.clone(), asset.value.source.assets()));
     if let Err(error) = Graph::new(edges)
         && let Some(asset) = error.cycle.first().and_then(|name| loaded.assets.get(name))
     {

@@ -24,7 +24,7 @@ use tidegate_core::port::{
 };
 use tidegate_core::schema::{Column, Contract, Load};
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{Conform, Parts, Progress, run};
+use tidegate_flow::{Conform, Input, Parts, Progress, run};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -396,12 +396,12 @@ impl Attempt {
             ..Watch::default()
         });
         let parts = Parts {
-            source: Box::new(Numbers {
+            input: Input::Read(Box::new(Numbers {
                 next: resume.map_or(0, |checkpoint| checkpoint.cursor.0.as_i64().unwrap()),
                 end: self.rows,
                 breaks_at: self.source_breaks_at,
                 reads: self.reads.clone(),
-            }),
+            })),
             transforms: vec![(self.instances)()],
             checks: self
                 .checked

@@ -12,7 +12,7 @@ use tidegate_core::port::{
 };
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{Conform, Parts, Progress};
+use tidegate_flow::{Conform, Input, Parts, Progress, can_pull};
 use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
@@ -127,18 +127,6 @@ impl LocalEngine {
         let mut source_spec = task.source.clone();
         let secrets;
         (source_spec.resource, secrets) = self.project.with_secrets(&source_spec.resource)?;
-        let source = self
-            .project
-            .connector(&source_spec.connector)?
-            .open_source(OpenSource {
-                spec: &source_spec,
-                partition: task.partition.as_ref(),
-                cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
-                batch_rows: task.batch_rows,
-                log: log.clone(),
-                secrets: &secrets,
-            })
-            .await?;
         let destination = if task.dry_run {
             None
         } else {
@@ -165,6 +153,26 @@ impl LocalEngine {
                     .await?,
             )
         };
+        let pulls = destination
+            .as_ref()
+            .is_some_and(|destination| can_pull(&task, destination.as_ref()));
+        let input = if pulls {
+            Input::Pull(source_spec)
+        } else {
+            let source = self
+                .project
+                .connector(&source_spec.connector)?
+                .open_source(OpenSource {
+                    spec: &source_spec,
+                    partition: task.partition.as_ref(),
+                    cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
+                    batch_rows: task.batch_rows,
+                    log: log.clone(),
+                    secrets: &secrets,
+                })
+                .await?;
+            Input::Read(source)
+        };
         let progress = Arc::new(AttemptProgress {
             key: key(&task),
             state: self.state.clone(),
@@ -173,7 +181,7 @@ impl LocalEngine {
             dry_run: task.dry_run,
         });
         tidegate_flow::run(Parts {
-            source,
+            input,
             transforms,
             checks,
             destination,

@@ -1,11 +1,13 @@
 //! What has to change at a destination before it can be loaded.
 
 use serde_json::Value;
+use tidegate_core::plan::{AssetName, DestinationSpec};
 use tidegate_core::port::{Change, OpenChanges};
 use tidegate_core::schema::{ReferenceKind, fill};
-use tidegate_core::{Error, Kind, Result};
+use tidegate_core::{Error, Errors, Kind, Result};
 
 use super::{AssetPlan, Project};
+use crate::error::OrchestratorError;
 
 impl Project {
     /// Looks at an asset's destination. Changes nothing.
@@ -33,6 +35,19 @@ impl Project {
         } else {
             connector.changes(open).await
         }
+    }
+
+    /// Where an asset goes, with secrets filled in: for what works on the destination itself.
+    pub fn open_destination_spec(&self, name: &AssetName) -> Result<DestinationSpec, Errors> {
+        let asset = self.loaded.assets.get(name).ok_or_else(|| {
+            Error::from(OrchestratorError::UnknownAsset {
+                name: name.to_string(),
+                hint: "`tidegate asset list` shows them".into(),
+            })
+        })?;
+        let mut spec = self.destination(asset).map_err(Errors)?;
+        (spec.resource, _) = self.with_secrets(&spec.resource)?;
+        Ok(spec)
     }
 
     /// A resource's config with secrets filled in, and their values.

@@ -182,6 +182,9 @@ impl Project {
         if let Some(upstream) = &decl.asset {
             return self.upstream(asset, upstream);
         }
+        if let Some(sql) = &decl.sql {
+            return self.sql(asset, sql);
+        }
         let Some(resource) = &decl.resource else {
             return Err(Vec::new());
         };
@@ -212,6 +215,55 @@ impl Project {
             },
             slice,
         ))
+    }
+
+    /// A query over assets, which runs where they lie.
+    fn sql(&self, asset: &Placed<Asset>, sql: &str) -> Result<(SourceSpec, SliceRule), Vec<Error>> {
+        let refuse = |message: String, hint: &str| {
+            vec![
+                asset
+                    .document
+                    .error("schema.sql", "/source/sql", message)
+                    .hint(hint),
+            ]
+        };
+        let mut above = Vec::new();
+        for name in asset.value.source.assets() {
+            if let Some(upstream) = self.loaded.assets.get(&name) {
+                above.push((name, self.destination(upstream)?));
+            }
+        }
+        let Some((first, rest)) = above.split_first() else {
+            return Err(Vec::new());
+        };
+        if let Some((other, _)) = rest
+            .iter()
+            .find(|(_, spec)| (&spec.connector, &spec.resource) != (&first.1.connector, &first.1.resource))
+        {
+            return Err(refuse(
+                format!("`{}` and `{other}` do not lie in one database", first.0),
+                "load both into one resource, or read one of them with `asset`",
+            ));
+        }
+        let connector = self.connector(&first.1.connector).map_err(|error| vec![error])?;
+        let columns = source_columns(&asset.value);
+        let Some(spec) = connector
+            .sql_source(sql, &above, &columns)
+            .map_err(|error| vec![placed(asset, "/source/sql", error)])?
+        else {
+            return Err(refuse(
+                format!(
+                    "`{}` lies in a resource of type {}, which runs no SQL",
+                    first.0, first.1.connector
+                ),
+                "load it into a database, or read it with `asset`",
+            ));
+        };
+        let slice = match asset.value.partitions {
+            Some(_) => SliceRule::Filter,
+            None => SliceRule::Trusted,
+        };
+        Ok((spec, slice))
     }
 
     fn upstream(

@@ -56,13 +56,11 @@ impl Project {
     /// Loads the documents and starts the plugin runtime. Compiles nothing, connects to nothing.
     pub fn open(config: ProjectConfig) -> Result<Self, Errors> {
         let mut loaded = load_project(&config.schemas)?;
-        if let Some(target) = &config.target {
-            loaded.retarget(target)?;
-        }
+        loaded.retarget(config.target.as_deref())?;
         let edges = loaded
             .assets
             .iter()
-            .map(|(name, asset)| (name.clone(), asset.value.source.asset.iter().cloned().collect()));
+            .map(|(name, asset)| (name.clone(), asset.value.source.assets()));
         // `load_project` has refused cycles with their place.
         let graph = Graph::new(edges)
             .map_err(|error| Error::new(tidegate_core::Kind::Schema, "schema.cycle", error.to_string()))?;

@@ -32,8 +32,8 @@ const PII: &str = "pii";
 pub struct AssetPlan {
     /// Its name.
     pub name: AssetName,
-    /// The asset that it is made from.
-    pub upstream: Option<AssetName>,
+    /// The assets that it is made from.
+    pub upstream: Vec<AssetName>,
     /// Its slices.
     pub partitioning: Option<Partitioning>,
     /// Where rows come from.
@@ -158,7 +158,7 @@ impl Project {
         let checkpoint = decl.checkpoint.unwrap_or(project.checkpoint);
         Ok(AssetPlan {
             name: decl.name.clone(),
-            upstream: decl.source.asset.clone(),
+            upstream: decl.source.assets(),
             partitioning: decl
                 .partitions
                 .as_ref()

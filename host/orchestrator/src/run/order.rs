@@ -87,8 +87,9 @@ impl<'a> Order<'a> {
         let Some(plan) = self.plans.iter().find(|plan| plan.name == item.0) else {
             return false;
         };
-        plan.upstream.as_ref() == Some(&above.0)
-            && (item.1 == above.1 || item.1.is_whole() || above.1.is_whole())
+        let theirs = self.plans.iter().find(|plan| plan.name == above.0);
+        let alike = theirs.is_some_and(|theirs| theirs.partitioning == plan.partitioning);
+        plan.upstream.contains(&above.0) && (item.1 == above.1 || !alike)
     }
 }
 
@@ -106,7 +107,7 @@ mod tests {
     fn plan(name: &str, upstream: Option<&str>) -> AssetPlan {
         AssetPlan {
             name: name.parse().unwrap(),
-            upstream: upstream.map(|name| name.parse().unwrap()),
+            upstream: upstream.iter().map(|name| name.parse().unwrap()).collect(),
             partitioning: None,
             source: SourceSpec {
                 connector: "file".into(),

@@ -9,25 +9,23 @@
 //! `expected_rows` under 1,000,000: none; from there on a month. An asset whose partitions are replaced one by one has the
 //! same ones in its table, so that one replaces the other.
 
+use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
-use tidegate_core::plan::{Cadence, Partitioning};
+use tidegate_core::plan::Partitioning;
 use tidegate_core::schema::{Asset, Column, Contract, Load};
 use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Kind, Place};
 
-use super::super::config::{DestinationConfig, PartitionLength, Role, invalid};
+use super::super::config::{DestinationConfig, Role, invalid};
+use super::super::error::{ClickHouseError, Result as ServerResult};
 use super::super::sql;
 use super::super::types::column_type;
 use super::definition::{LOAD_COLUMN, TableColumn, TableDefinition};
 
-/// From so many rows on a table has partitions (DESIGN, section 6).
-const PARTITIONED_ROWS: u64 = 1_000_000;
 /// How many partitions a table may have unless told; from half of them on a run warns (DESIGN, section 6).
 const MAX_PARTITIONS: u64 = 200;
 /// How much is inserted at once unless told: see docs/performance.md.
-const BLOCK_BYTES: u64 = 32 << 20;
-/// How many groups tenants are put in (DESIGN, section 6).
-const TENANT_GROUPS: u64 = 10;
+const BLOCK_BYTES: u64 = 16 << 20;
 
 /// A destination as a task carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,12 +69,12 @@ pub(in super::super) struct SliceColumn {
 
 /// The table and the load of an asset, or everything that keeps them from being made.
 pub(in super::super) fn design(
-    config: DestinationConfig,
+    config: &DestinationConfig,
     asset: &Asset,
 ) -> Result<CheckedDestination, Vec<Error>> {
     let mut design = Design {
         asset,
-        config: &config,
+        config,
         errors: Vec::new(),
     };
     let load = asset.destination.load;
@@ -131,23 +129,23 @@ pub(in super::super) fn design(
     }
 }
 
-struct Design<'a> {
+pub(super) struct Design<'a> {
     asset: &'a Asset,
-    config: &'a DestinationConfig,
+    pub(super) config: &'a DestinationConfig,
     errors: Vec<Error>,
 }
 
 impl Design<'_> {
-    fn refuse(&mut self, pointer: &str, message: String, hint: &str) {
+    pub(super) fn refuse(&mut self, pointer: &str, message: String, hint: &str) {
         self.errors.push(invalid(pointer, message).hint(hint));
     }
 
-    fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.asset.columns.iter().find(|column| column.name == name)
     }
 
     /// The column of a name that an option gives, or an error at the option.
-    fn named(&mut self, pointer: &str, name: &str) -> Option<Column> {
+    pub(super) fn named(&mut self, pointer: &str, name: &str) -> Option<Column> {
         let found = self.column(name).cloned();
         if found.is_none() {
             let known: Vec<&str> = self
@@ -162,7 +160,7 @@ impl Design<'_> {
         found
     }
 
-    fn keys(&self) -> impl Iterator<Item = &Column> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Column> {
         self.asset.columns.iter().filter(|column| column.key)
     }
 
@@ -323,103 +321,13 @@ impl Design<'_> {
         }
     }
 
-    fn partition_by(&mut self, role: Role, mode: &Mode, slices: Option<&Partitioning>) -> Option<String> {
-        let told = self.config.partition.is_some() || self.config.partition_by.is_some();
-        let sliced = self.slice(slices);
-        let time = match (mode, slices) {
-            (Mode::ReplaceSlice, Some(slices)) => {
-                if told {
-                    self.refuse(
-                        if self.config.partition.is_some() {
-                            "/partition"
-                        } else {
-                            "/partition_by"
-                        },
-                        "the table's partitions are those of the asset, which are replaced one by one".into(),
-                        "leave it out, or load with `append`",
-                    );
-                }
-                let length = match slices.cadence {
-                    Cadence::Daily => PartitionLength::Day,
-                    Cadence::Weekly => PartitionLength::Week,
-                    Cadence::Monthly => PartitionLength::Month,
-                };
-                sliced.and_then(|column| time_key(length, &column.name, &column.data_type, Some(slices)))
-            }
-            _ => {
-                if let Some(expression) = &self.config.partition_by {
-                    return Some(expression.clone()).filter(|expression| !expression.trim().is_empty());
-                }
-                let length = self.config.partition.unwrap_or_else(|| self.length(role));
-                match (length, self.time_column(slices)) {
-                    (PartitionLength::None, _) => None,
-                    (_, None) if !told => None,
-                    (_, None) => {
-                        self.refuse(
-                            "/partition",
-                            "no column says when a row was".into(),
-                            "name it with `time: COLUMN`",
-                        );
-                        None
-                    }
-                    (length, Some(column)) => time_key(length, &column.name, &column.data_type, slices),
-                }
-            }
-        };
-        let tenant = self.config.tenant.clone().and_then(|name| {
-            let column = self.named("/tenant", &name)?;
-            let name = sql::name(&column.name);
-            Some(if is_integer(&column.data_type) {
-                format!("{name} % {TENANT_GROUPS}")
-            } else {
-                format!("cityHash64({name}) % {TENANT_GROUPS}")
-            })
-        });
-        match (tenant, time) {
-            (Some(tenant), Some(time)) => Some(format!("({tenant}, {time})")),
-            (one, other) => one.or(other),
-        }
-    }
-
     /// The loaded column that says which slice a row is in.
-    fn slice(&self, slices: Option<&Partitioning>) -> Option<SliceColumn> {
+    pub(super) fn slice(&self, slices: Option<&Partitioning>) -> Option<SliceColumn> {
         let column = self.column(slices?.column.as_deref()?)?;
         is_time(&column.data_type).then(|| SliceColumn {
             name: column.name.clone(),
             data_type: column.data_type.clone(),
         })
-    }
-
-    fn length(&self, role: Role) -> PartitionLength {
-        match (self.config.expected_rows, role) {
-            (Some(rows), _) if rows < PARTITIONED_ROWS => PartitionLength::None,
-            (Some(_), _) | (None, Role::Event) => PartitionLength::Month,
-            (None, _) => PartitionLength::None,
-        }
-    }
-
-    fn time_column(&mut self, slices: Option<&Partitioning>) -> Option<Column> {
-        if let Some(name) = self.config.time.clone() {
-            let column = self.named("/time", &name)?;
-            if !is_time(&column.data_type) || (column.nullable && !column.key) {
-                self.refuse(
-                    "/time",
-                    format!(
-                        "`{name}` of type {} cannot say which partition a row is in",
-                        column.data_type
-                    ),
-                    "it must be a date or timestamp with `nullable: false`",
-                );
-            }
-            return Some(column);
-        }
-        let sliced = slices.and_then(|slices| slices.column.as_deref());
-        let sliced = sliced
-            .and_then(|name| self.column(name))
-            .filter(|column| !column.nullable || column.key);
-        sliced
-            .or_else(|| self.keys().find(|column| is_time(&column.data_type)))
-            .cloned()
     }
 }
 
@@ -458,38 +366,30 @@ pub(in super::super) fn table_column(
     })
 }
 
-/// The expression of which each value is a partition.
-fn time_key(
-    length: PartitionLength,
-    column: &str,
-    data_type: &LogicalType,
-    slices: Option<&Partitioning>,
-) -> Option<String> {
-    let function = match length {
-        PartitionLength::None => return None,
-        PartitionLength::Day => "toYYYYMMDD",
-        PartitionLength::Week => "toMonday",
-        PartitionLength::Month => "toYYYYMM",
-    };
-    let name = sql::name(column);
-    // Months begin at the midnight of the asset's slices. Dates and readings of wall clocks have no other.
-    let zone = match (data_type, slices) {
-        (LogicalType::Timestamp(_, Some(own)), Some(slices)) => {
-            Some(slices.timezone.name()).filter(|zone| zone != own)
+/// The table with the columns that come beside those that the schema names, under `contract: evolve`.
+pub(in super::super) fn with_evolved(
+    table: &TableDefinition,
+    schema: &SchemaRef,
+) -> ServerResult<TableDefinition> {
+    let mut table = table.clone();
+    let columns = Column::of_schema(schema).ok_or_else(|| {
+        ClickHouseError::Internal("a column has a type that the schema has no word for".into())
+    })?;
+    for column in columns {
+        if table.columns.iter().all(|known| known.name != column.name) {
+            let made = table_column(&column, &DestinationConfig::default())
+                .map_err(|error| ClickHouseError::Internal(error.message))?;
+            table.columns.push(made);
         }
-        _ => None,
-    };
-    Some(match zone {
-        Some(zone) => format!("{function}({name}, {})", sql::literal(zone)),
-        None => format!("{function}({name})"),
-    })
+    }
+    Ok(table)
 }
 
-fn is_time(data_type: &LogicalType) -> bool {
+pub(super) fn is_time(data_type: &LogicalType) -> bool {
     matches!(data_type, LogicalType::Date32 | LogicalType::Timestamp(..))
 }
 
-fn is_integer(data_type: &LogicalType) -> bool {
+pub(super) fn is_integer(data_type: &LogicalType) -> bool {
     use LogicalType::{Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64};
     matches!(
         data_type,

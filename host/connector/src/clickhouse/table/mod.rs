@@ -4,8 +4,9 @@ mod definition;
 mod design;
 mod difference;
 mod live;
+mod partition_key;
 
 pub(super) use definition::{LOAD_COLUMN, TableDefinition};
-pub(super) use design::{CheckedDestination, Mode, SliceColumn, design, table_column};
+pub(super) use design::{CheckedDestination, Mode, SliceColumn, design, with_evolved};
 pub(super) use difference::{differences, mend};
 pub(super) use live::LiveTable;
