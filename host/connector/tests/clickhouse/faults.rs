@@ -210,9 +210,7 @@ async fn too_many_parts_slow_the_load_down_and_do_not_fail_it() {
 
 #[tokio::test]
 async fn a_server_without_memory_is_an_error_that_may_pass() {
-    let warehouse = Warehouse::new()
-        .await
-        .with_setting("max_memory_usage", 1_000_000);
+    let warehouse = Warehouse::new().await.with_setting("max_memory_usage", 1_000_000);
     let asset = orders("destination: {resource: w, load: append}");
     let error = Attempt::new(&warehouse, &asset, 1, "one")
         .load(&[rows(0..300_000, 3, 1)])
