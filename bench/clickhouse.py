@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--tidegate", type=Path, required=True, help="the release binary (xtask gives it)")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=7, help="of each, after one that is not counted")
+    parser.add_argument("--compression", choices=["none", "lz4"], default="none", help="how inserts travel")
     parser.add_argument("--strict", action="store_true", help="end with 1 if a limit is missed")
     arguments = parser.parse_args()
     tidegate, rows = str(arguments.tidegate.resolve()), arguments.rows
@@ -82,6 +83,7 @@ def main() -> None:
     url = os.environ.get("TIDEGATE_TEST_CLICKHOUSE_URL") or sys.exit("`cargo xtask bench clickhouse` starts the engine")
     engine = Engine(url)
     os.environ["BENCH_CLICKHOUSE_URL"] = engine.url
+    os.environ["BENCH_CLICKHOUSE_COMPRESSION"] = arguments.compression
     os.environ["TIDEGATE_SECRET_BENCH_CLICKHOUSE"] = engine.headers["X-ClickHouse-Key"]
     engine.ask("DROP DATABASE IF EXISTS bench")
     engine.ask("CREATE DATABASE bench")

@@ -4,8 +4,8 @@
     clickhouse_http.py DATA_FOLDER PORT USER PASSWORD
 
 What it takes: queries by GET and POST, `database`, settings and `param_` in the URL, inserts whose rows are the body, as
-they come. What it answers: the engine's bytes, or its error with `X-ClickHouse-Exception-Code` and the status that the
-real server has for it. Compression of requests and answers is refused: on loopback nobody asks for it.
+they come, in ClickHouse's LZ4 frames where `decompress` says so. What it answers: the engine's bytes, or its error with
+`X-ClickHouse-Exception-Code` and the status that the real server has for it. Answers are not compressed, whatever is asked.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import base64
 import queue
 import re
 import signal
+import struct
 import sys
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import lz4.block
 from chdb.session import Session
 
 # What is in the URL and no setting of the engine (src/Server/HTTPHandler.cpp, reserved parameters).
@@ -36,6 +38,7 @@ STATUS = {
 AUTHENTICATION_FAILED = 516
 NOT_IMPLEMENTED = 48
 BODY_ENDED = 24
+UNKNOWN_COMPRESSION_METHOD = 89
 UNKNOWN_STATUS_OF_INSERT = 319
 UNKNOWN_EXCEPTION = 1002
 
@@ -44,6 +47,9 @@ LAST_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 # Statements that leave something behind in a session.
 LASTING = re.compile(r"\s*(SET|USE)\b|.*\bTEMPORARY\b", re.IGNORECASE)
 READ_BYTES = 1 << 20
+CHECKSUM_BYTES = 16
+FRAME_HEADER_BYTES = CHECKSUM_BYTES + 9
+LZ4 = 0x82
 
 
 class Refused(Exception):
@@ -105,8 +111,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             self.authenticate(given)
-            if "1" in (given.get("compress"), given.get("decompress")):
-                raise Refused(NOT_IMPLEMENTED, "this server does not compress")
+            if given.get("compress") == "1":
+                raise Refused(NOT_IMPLEMENTED, "this server does not compress its answers")
+            if given.get("decompress") == "1":
+                body = decompressed(body)
             query = given.get("query", "")
             insert = INSERT.match(query)
             wanted = LAST_FORMAT.search(query) if insert else None
@@ -247,6 +255,27 @@ class Server(ThreadingHTTPServer):
 
 def written(rows: int, size: int) -> dict[str, str]:
     return {"X-ClickHouse-Summary": f'{{"read_rows":"0","written_rows":"{rows}","written_bytes":"{size}"}}'}
+
+
+def decompressed(body):
+    """What is in frames of LZ4: a checksum of 16 bytes, a method, both sizes, and the block
+    (https://clickhouse.com/docs/native-protocol/compression). TCP and the client's own tests look at the checksum.
+    """
+    rest = b""
+    for chunk in body:
+        rest += chunk
+        while len(rest) >= FRAME_HEADER_BYTES:
+            method, size, whole = struct.unpack_from("<BII", rest, CHECKSUM_BYTES)
+            end = CHECKSUM_BYTES + size
+            if len(rest) < end:
+                break
+            block = rest[FRAME_HEADER_BYTES:end]
+            if method != LZ4:
+                raise Refused(UNKNOWN_COMPRESSION_METHOD, f"method {method:#x} of a frame is not LZ4")
+            yield lz4.block.decompress(block, uncompressed_size=whole)
+            rest = rest[end:]
+    if rest:
+        raise Refused(BODY_ENDED, "the last frame of the request's body ended early")
 
 
 def literal(text: str) -> str:

@@ -70,6 +70,7 @@ enum Service {
     S3,
     Oci,
     Clickhouse,
+    OldClickhouse,
 }
 
 fn main() -> ExitCode {
@@ -119,6 +120,11 @@ fn services(action: &Action) -> Result<(), String> {
                     );
                     (services::clickhouse::URL_VARIABLE, server.detach())
                 }
+                Service::OldClickhouse => {
+                    let server = services::old_clickhouse::up()?;
+                    let server = server.ok_or("this system has no package of it")?;
+                    (services::old_clickhouse::URL_VARIABLE, server.detach())
+                }
                 Service::Oci => {
                     services::oci::install()?;
                     (services::oci::HOST_VARIABLE, services::oci::up()?.detach())
@@ -132,6 +138,7 @@ fn services(action: &Action) -> Result<(), String> {
                 Service::S3 => ("s3", services::s3::down()?),
                 Service::Oci => ("oci", services::oci::down()?),
                 Service::Clickhouse => ("clickhouse", services::clickhouse::down()?),
+                Service::OldClickhouse => ("old-clickhouse", services::old_clickhouse::down()?),
             };
             println!("{name} {}", if stopped { "is stopped" } else { "was not up" });
         }

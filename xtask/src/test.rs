@@ -2,7 +2,7 @@
 
 use crate::failures::Failures;
 use crate::process::{self, phase};
-use crate::services::{clickhouse, oci, postgres, s3};
+use crate::services::{clickhouse, oci, old_clickhouse, postgres, s3};
 use crate::{guests, setup, venv};
 
 /// Installs and starts what the tests need, runs them, and stops what it started. With arguments, which go to
@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         oci::up()
     })?;
     let warehouse = phase("clickhouse", clickhouse::up)?;
+    let old = phase("old-clickhouse", old_clickhouse::up)?;
     let mut command = process::cargo();
     command
         .arg("test")
@@ -34,6 +35,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .env(oci::HOST_VARIABLE, artifacts.address())
         .env(clickhouse::URL_VARIABLE, warehouse.address())
         .env(clickhouse::PYTHON_VARIABLE, clickhouse::python()?);
+    if let Some(old) = &old {
+        command.env(old_clickhouse::URL_VARIABLE, old.address());
+    }
     if arguments.is_empty() {
         command.args(["--workspace", "--no-fail-fast"]);
     }
@@ -50,7 +54,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     } else {
         Ok(())
     };
-    drop((server, objects, artifacts, warehouse));
+    drop((server, objects, artifacts, warehouse, old));
     failures.show();
     match (host, plugins) {
         (Err(host), Err(plugins)) => Err(format!("{host}, and {plugins}")),

@@ -5,6 +5,7 @@
 pub(crate) mod clickhouse;
 mod daemon;
 pub(crate) mod oci;
+pub(crate) mod old_clickhouse;
 pub(crate) mod postgres;
 pub(crate) mod s3;
 

@@ -130,3 +130,29 @@ async fn a_value_that_the_server_refuses_is_an_error_of_the_data() {
     assert_eq!(error.code, "clickhouse.value", "{error}");
     assert_eq!(warehouse.text("SELECT count() FROM orders").await, "0");
 }
+
+#[tokio::test]
+async fn a_server_of_2018_is_told_to_be_too_old() {
+    let Ok(given) = std::env::var("TIDEGATE_TEST_OLD_CLICKHOUSE_URL") else {
+        // Only Debian 12 has a package of such a server; `cargo xtask test` says where it is left out.
+        return;
+    };
+    let url = url::Url::parse(&given).unwrap();
+    let warehouse = Warehouse::new().await;
+    let old = warehouse
+        .through(&format!("http://127.0.0.1:{}", url.port().unwrap()))
+        .within("default");
+    let asset = orders("destination: {resource: w, load: append}");
+    let told = |error: tidegate_core::Error| {
+        assert_eq!(error.code, "clickhouse.too_old", "{error}");
+        assert!(
+            error
+                .message
+                .contains("is ClickHouse 18.16.1, and Tidegate needs 23.8 or newer"),
+            "{error}"
+        );
+    };
+    told(Attempt::new(&old, &asset, 1, "one").open().await.err().unwrap());
+    told(old.read(&asset, None).await.unwrap_err());
+    told(old.changes(&asset).await.unwrap_err());
+}

@@ -54,6 +54,19 @@ async fn appended_rows_add_up_and_a_load_that_is_made_again_is_not() {
 }
 
 #[tokio::test]
+async fn compressed_blocks_have_the_same_rows() {
+    let warehouse = Warehouse::new().await.compressed();
+    let asset = orders("destination: {resource: w, load: append, block: 1MiB}");
+    let batches: Vec<_> = (0..20).map(|n| rows(n * 5_000..(n + 1) * 5_000, 1, 1)).collect();
+    Attempt::new(&warehouse, &asset, 1, "one")
+        .load(&batches)
+        .await
+        .unwrap();
+    assert_eq!(warehouse.text(ALL).await, "100000\t4999950000\t100000\t100000");
+    assert_eq!(warehouse.read(&asset, None).await.unwrap().len(), 100_000);
+}
+
+#[tokio::test]
 async fn an_upsert_hides_the_older_row_of_a_key() {
     let warehouse = Warehouse::new().await;
     let asset = orders("destination: {resource: w, load: upsert}");

@@ -86,6 +86,18 @@ impl Warehouse {
         self
     }
 
+    /// The same with rows that travel compressed.
+    pub(crate) fn compressed(mut self) -> Self {
+        self.resource["compression"] = "lz4".into();
+        self
+    }
+
+    /// Another database of the same server.
+    pub(crate) fn within(mut self, database: &str) -> Self {
+        self.resource["database"] = database.into();
+        self
+    }
+
     /// The same with a setting of every query.
     pub(crate) fn with_setting(mut self, name: &str, value: u64) -> Self {
         self.resource["settings"] = serde_json::json!({ name: value });
