@@ -24,6 +24,9 @@ const USERS: &str = r#"{"identities": [{"name": "tests", "actions": ["Admin"],
 /// The bucket that tests find in it; each test has a prefix of its own.
 const BUCKET: &str = "tests";
 
+/// How often it is started anew where a port was taken.
+const START_TRIES: u32 = 4;
+
 /// Its parts, each of which listens on a port.
 const PORTS: [&str; 8] = [
     "-master.port",
@@ -45,6 +48,17 @@ pub(crate) fn up() -> Result<Daemon, String> {
         daemon.stop()?;
     }
     let programs = venv::with(&folder().join("seaweedfs"), REQUIREMENTS)?;
+    let mut tries = 1;
+    loop {
+        match start(&programs) {
+            // Eight ports were free, and one no longer is: its own parts connect to each other from such ports too.
+            Err(error) if error.contains("address already in use") && tries < START_TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+fn start(programs: &Path) -> Result<Daemon, String> {
     let data = new_data_folder("s3")?;
     let users = data.join("users.json");
     fs::write(&users, USERS).map_err(|error| format!("{}: {error}", users.display()))?;
@@ -71,7 +85,7 @@ pub(crate) fn up() -> Result<Daemon, String> {
     };
     let address = format!("http://127.0.0.1:{port}");
     let daemon = Daemon::start("s3", data, address, &mut command, || answers(port))?;
-    make_bucket(&programs, &format!("127.0.0.1:{master}.{master_grpc}"))?;
+    make_bucket(programs, &format!("127.0.0.1:{master}.{master_grpc}"))?;
     Ok(daemon)
 }
 

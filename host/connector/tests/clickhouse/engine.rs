@@ -1,7 +1,7 @@
 //! An engine of a test's own, which it may kill.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -13,19 +13,25 @@ pub(crate) struct Engine {
     process: Child,
     port: u16,
     folder: TempDir,
+    /// Whether the folder is a disk of its own.
+    mounted: bool,
 }
 
 impl Engine {
     /// Starts one, and waits until it listens.
     pub(crate) fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    fn start_in(folder: TempDir) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
-        let folder = tempfile::tempdir().unwrap();
         let mut engine = Self {
             process: spawn(port, &folder),
+            mounted: false,
             port,
             folder,
         };
@@ -35,6 +41,23 @@ impl Engine {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts one on a disk of so many MiB; none where mounting one needs more rights than there are.
+    pub(crate) fn on_small_disk(mebibytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={mebibytes}m");
+        let mounted = mount(&["-t", "tmpfs", "-o", &size, "tmpfs"], folder.path());
+        mounted.then(|| {
+            let mut engine = Self::start_in(folder);
+            engine.mounted = true;
+            engine
+        })
+    }
+
+    /// Gives its disk room.
+    pub(crate) fn make_room(&self) {
+        assert!(mount(&["-o", "remount,size=1g"], self.folder.path()));
     }
 
     /// Kills it, as a machine that loses its power would.
@@ -65,6 +88,9 @@ impl Drop for Engine {
         // It may be dead already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if self.mounted {
+            let _ = Command::new("umount").arg(self.folder.path()).status();
+        }
     }
 }
 
@@ -82,4 +108,13 @@ fn spawn(port: u16, folder: &TempDir) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+fn mount(arguments: &[&str], folder: &Path) -> bool {
+    let mounted = Command::new("mount")
+        .args(arguments)
+        .arg(folder)
+        .stderr(Stdio::null())
+        .status();
+    mounted.is_ok_and(|status| status.success())
 }

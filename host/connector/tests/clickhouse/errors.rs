@@ -156,3 +156,24 @@ async fn a_server_of_2018_is_told_to_be_too_old() {
     told(old.read(&asset, None).await.unwrap_err());
     told(old.changes(&asset).await.unwrap_err());
 }
+
+#[tokio::test]
+async fn what_the_user_may_not_do_is_told_as_such() {
+    let warehouse = Warehouse::new().await;
+    // The engine lets the user of the tests do nearly everything, but not look at users.
+    let query = "{query: SELECT name FROM system.users}";
+    let error = warehouse
+        .read_table(query, "[{name: name, type: utf8}]")
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "clickhouse.grant", "{error}");
+    assert!(error.message.contains("SHOW USERS"), "{error}");
+    let asset = orders("destination: {resource: w, load: append}");
+    let reader = Warehouse::new().await.with_setting("readonly", 1);
+    let error = Attempt::new(&reader, &asset, 1, "one")
+        .open()
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.code, "clickhouse.read_only", "{error}");
+}

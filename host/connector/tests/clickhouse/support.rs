@@ -7,7 +7,7 @@ use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArra
 use chrono::{NaiveDate, TimeZone, Utc};
 use clickhouse::{Client, Compression};
 use tidegate_connector::clickhouse::ClickHouseConnector;
-use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, Partition, PartitionKey};
+use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
 use tidegate_core::port::{
     Change, Commit, Connector, Destination, LoadReceipt, OpenChanges, OpenDestination, OpenSource, Part,
     SourceBatch, Unheard,
@@ -147,21 +147,20 @@ impl Warehouse {
     }
 
     pub(crate) async fn read_table(&self, config: &str, columns: &str) -> Result<Vec<String>> {
-        let columns: Vec<Column> = decode(&yaml(columns)).unwrap();
-        let spec = tidegate_core::plan::SourceSpec {
+        let spec = self.source(config, decode(&yaml(columns)).unwrap());
+        self.read_source(&spec, None).await
+    }
+
+    pub(crate) fn source(&self, config: &str, columns: Vec<Column>) -> SourceSpec {
+        SourceSpec {
             connector: "clickhouse".into(),
             resource: self.resource.clone(),
             config: ClickHouseConnector.check_source(&yaml(config), &columns).unwrap(),
             columns,
-        };
-        self.read_source(&spec, None).await
+        }
     }
 
-    async fn read_source(
-        &self,
-        spec: &tidegate_core::plan::SourceSpec,
-        partition: Option<&Partition>,
-    ) -> Result<Vec<String>> {
+    async fn read_source(&self, spec: &SourceSpec, partition: Option<&Partition>) -> Result<Vec<String>> {
         let open = OpenSource {
             spec,
             partition,
