@@ -39,7 +39,6 @@ AUTHENTICATION_FAILED = 516
 NOT_IMPLEMENTED = 48
 BODY_ENDED = 24
 UNKNOWN_COMPRESSION_METHOD = 89
-UNKNOWN_STATUS_OF_INSERT = 319
 UNKNOWN_EXCEPTION = 1002
 
 INSERT = re.compile(r"\s*INSERT\s+INTO\s+(?:TABLE\s+)?(`[^`]+`|[\w.]+)", re.IGNORECASE)
@@ -132,6 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def insert(self, query: str, table: str, form: str, body, given: dict[str, str]) -> tuple[bytes, dict[str, str]]:
         def work(session: Session):
+            before = hidden_errors(session)
             load = session.send_insert(query, form)
             try:
                 for chunk in body:
@@ -140,11 +140,9 @@ class Handler(BaseHTTPRequestHandler):
             except BaseException:
                 load.cancel()
                 raise
-            if done.rows_written == 0:
-                # chdb 26.9 keeps to itself that a table takes no more parts; asked this way it tells, unless the table
-                # takes them again by then.
-                session.query(f"INSERT INTO {table} SELECT * FROM {table} WHERE 0")
-                raise Refused(UNKNOWN_STATUS_OF_INSERT, "no row was written (UNKNOWN_STATUS_OF_INSERT)")
+            for code, met in hidden_errors(session).items():
+                if met != before.get(code, 0):
+                    raise Refused(code, "chdb does not say more")
             return b"", written(done.rows_written, done.bytes_written)
 
         return self.with_session(query, given, work)
@@ -255,6 +253,17 @@ class Server(ThreadingHTTPServer):
 
 def written(rows: int, size: int) -> dict[str, str]:
     return {"X-ClickHouse-Summary": f'{{"read_rows":"0","written_rows":"{rows}","written_bytes":"{size}"}}'}
+
+
+def hidden_errors(session: Session) -> dict[int, int]:
+    """How often the engine met what chdb 26.9 keeps to itself at the end of a streamed insert, by code: too many parts, a
+    full disk, no memory. Whoever else met one meanwhile makes an insert fail that did not, which does no harm to clients with
+    deduplication tokens: they send it again.
+    """
+    found = session.query(
+        "SELECT code, sum(value) FROM system.errors WHERE code IN (241, 243, 252) GROUP BY code", "TabSeparated"
+    )
+    return {int(code): int(met) for code, met in (line.split("\t") for line in found.bytes().decode().splitlines())}
 
 
 def decompressed(body):

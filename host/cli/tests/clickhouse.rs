@@ -563,3 +563,65 @@ destination: {{resource: warehouse, load: replace, role: metric}}"
     );
     project.tidegate(&["check"]).failed(3, "schema.sql");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_the_table_cannot_hold_is_refused_by_row() {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let project = &trial.project;
+    project.write(
+        "in/odd.csv",
+        "id,ref,kind,size,day,host\n\
+         1,61f0c404-5cb3-11e7-907b-a6006ad3dba0,a,127,2024-01-01,10.0.0.1\n\
+         2,61f0c404,a,1,2024-01-01,10.0.0.1\n\
+         3,,z,1,2024-01-01,10.0.0.1\n\
+         4,,b,128,2024-01-01,10.0.0.1\n\
+         5,,b,1,1969-12-31,10.0.0.1\n\
+         6,,b,1,2024-01-01,10.0.0.300\n\
+         7,,,,,\n",
+    );
+    project.asset(
+        "odd",
+        "source: {resource: raw, path: odd.csv}
+columns:
+  - {name: id, type: int64, key: true}
+  - {name: ref, type: utf8}
+  - {name: kind, type: utf8}
+  - {name: size, type: int64}
+  - {name: day, type: date32}
+  - {name: host, type: utf8}
+destination:
+  resource: warehouse
+  columns:
+    ref: {type: UUID}
+    kind: {type: \"Enum8('a' = 1, 'b' = 2)\"}
+    size: {type: Int8}
+    day: {type: Date}
+    host: {type: IPv4}",
+    );
+    project.tidegate(&["run", "odd"]).succeeded();
+    assert_eq!(
+        trial.text("SELECT * FROM odd ORDER BY id").await,
+        "1\t61f0c404-5cb3-11e7-907b-a6006ad3dba0\ta\t127\t2024-01-01\t10.0.0.1\n7\t\\N\t\\N\t\\N\t\\N\t\\N"
+    );
+    let shown = project
+        .tidegate(&["quarantine", "show", "odd"])
+        .succeeded()
+        .stdout;
+    for told in [
+        "`ref` is 61f0c404, which the destination cannot hold",
+        "`kind` is z, which",
+        "`size` is 128, which",
+        "`day` is 1969-12-31, which",
+        "`host` is 10.0.0.300, which",
+    ] {
+        assert!(shown.contains(told), "{told}:\n{shown}");
+    }
+    assert!(shown.contains("contract.out_of_range"), "{shown}");
+    project.asset(
+        "odd",
+        "source: {resource: raw, path: odd.csv}
+columns: [{name: id, type: int64, key: true}]
+destination: {resource: warehouse, columns: {id: {type: Float32}}}",
+    );
+    project.tidegate(&["check"]).failed(3, "schema.type_unsupported");
+}

@@ -6,12 +6,12 @@ use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use tidegate_core::batch::{Rejects, StepCounts};
-use tidegate_core::port::ColumnRange;
+use tidegate_core::port::ColumnDomain;
 use tidegate_core::schema::{Column, Contract};
 use tidegate_core::types::LogicalType;
 
+use crate::domain::Domained;
 use crate::error::FlowError;
-use crate::range::Range;
 
 /// A contract over the columns that reach the destination.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Conform {
     /// Columns of the load in which no value may be missing, and may be in the stream.
     required: Vec<usize>,
     /// Columns of which the destination cannot hold every value.
-    ranges: Vec<Range>,
+    domains: Vec<Domained>,
 }
 
 impl Conform {
@@ -93,7 +93,7 @@ impl Conform {
                 schema: Arc::new(Schema::new(fields)),
                 places,
                 required,
-                ranges: Vec::new(),
+                domains: Vec::new(),
             })
         } else {
             Err(errors)
@@ -106,10 +106,10 @@ impl Conform {
     }
 
     /// Refuses rows with values that the destination cannot hold, from here on.
-    pub(crate) fn restrict(&mut self, ranges: &[ColumnRange]) {
-        self.ranges = ranges
+    pub(crate) fn restrict(&mut self, columns: &[ColumnDomain]) {
+        self.domains = columns
             .iter()
-            .filter_map(|range| Some(Range::new(self.schema.index_of(&range.column).ok()?, range)))
+            .filter_map(|column| Some(Domained::new(self.schema.index_of(&column.column).ok()?, column)))
             .collect();
     }
 
@@ -131,9 +131,9 @@ impl Conform {
             .filter_map(|index| columns[*index].nulls().filter(|nulls| nulls.null_count() > 0))
             .map(|nulls| !nulls.inner());
         let outside = self
-            .ranges
+            .domains
             .iter()
-            .filter_map(|range| range.outside(&columns[range.index]));
+            .filter_map(|column| column.outside(&columns[column.index]));
         let refused = missing.chain(outside).reduce(|all, bits| &all | &bits);
         let mut rejects = None;
         if let Some(refused) = refused {
@@ -189,11 +189,11 @@ impl Conform {
 
     fn out_of_range(&self, rows: &RecordBatch, row: usize) -> String {
         let complaints: Vec<String> = self
-            .ranges
+            .domains
             .iter()
-            .filter_map(|range| {
-                let name = self.schema.field(range.index).name();
-                range.complaint(name, rows.column(self.places[range.index]), row)
+            .filter_map(|column| {
+                let name = self.schema.field(column.index).name();
+                column.complaint(name, rows.column(self.places[column.index]), row)
             })
             .collect();
         complaints.join("; ")
@@ -201,7 +201,7 @@ impl Conform {
 
     /// Whether rows can be refused at all.
     pub(crate) fn checks_rows(&self) -> bool {
-        !self.required.is_empty() || !self.ranges.is_empty()
+        !self.required.is_empty() || !self.domains.is_empty()
     }
 }
 
@@ -264,10 +264,12 @@ mod tests {
         )
         .unwrap();
         assert!(!conform.checks_rows());
-        conform.restrict(&[ColumnRange {
+        conform.restrict(&[ColumnDomain {
             column: "day".into(),
-            least: 0,
-            greatest: 10,
+            domain: tidegate_core::port::Domain::Between {
+                least: 0,
+                greatest: 10,
+            },
         }]);
         assert!(conform.checks_rows());
         let (loaded, rejects, counts) = conform.apply(&batch).unwrap();

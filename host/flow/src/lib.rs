@@ -5,13 +5,13 @@
 //! and what is behind it is not.
 
 mod contract;
+mod domain;
 mod error;
 mod inspect;
 mod message;
 mod progress;
 mod pull;
 mod quarantine;
-mod range;
 mod read;
 mod run;
 mod sink;

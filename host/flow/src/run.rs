@@ -68,7 +68,7 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
         at,
     } = parts;
     if let Some(destination) = &destination {
-        conform.restrict(&destination.ranges());
+        conform.restrict(&destination.domains());
     }
     let (source, destination) = match (input, destination) {
         (Input::Read(source), destination) => (source, destination),

@@ -59,8 +59,8 @@ impl Class {
             // CANNOT_PARSE_TEXT, CANNOT_PARSE_DATE, CANNOT_PARSE_DATETIME, CANNOT_PARSE_NUMBER, TYPE_MISMATCH,
             // ARGUMENT_OUT_OF_BOUND, CANNOT_CONVERT_TYPE, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, CANNOT_PARSE_UUID,
             // DECIMAL_OVERFLOW, CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, CANNOT_PARSE_IPV4, CANNOT_PARSE_IPV6,
-            // UNKNOWN_ELEMENT_OF_ENUM.
-            6 | 38 | 41 | 72 | 53 | 69 | 70 | 321 | 349 | 376 | 407 | 675 | 676 | 691 => Self::Value,
+            // UNKNOWN_ELEMENT_OF_ENUM; INCORRECT_DATA, such as a text that is no JSON.
+            6 | 38 | 41 | 72 | 117 | 53 | 69 | 70 | 321 | 349 | 376 | 407 | 675 | 676 | 691 => Self::Value,
             _ => Self::Final,
         }
     }

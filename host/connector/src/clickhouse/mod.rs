@@ -14,6 +14,7 @@ mod source;
 mod sql;
 mod staging;
 mod table;
+mod told_type;
 mod types;
 
 use std::collections::BTreeMap;

@@ -139,6 +139,8 @@ impl Server {
                 .client
                 .insert_formatted_with(sql)
                 .with_setting("insert_deduplicate", "1")
+                // A value that is missing where none may be is an error, not an empty one.
+                .with_setting("input_format_null_as_default", "0")
                 .with_setting("insert_deduplication_token", token)
                 // One block a part, however the stream is cut (https://clickhouse.com/docs/operations/settings/settings).
                 .with_setting("min_insert_block_size_rows", "0")

@@ -122,7 +122,7 @@ async fn login_database_and_address_have_errors_of_their_own() {
 #[tokio::test]
 async fn a_value_that_the_server_refuses_is_an_error_of_the_data() {
     let warehouse = Warehouse::new().await;
-    let asset = orders("destination: {resource: w, load: append, columns: {name: {type: UUID}}}");
+    let asset = orders("destination: {resource: w, load: append, columns: {name: {type: JSON}}}");
     let error = Attempt::new(&warehouse, &asset, 1, "one")
         .load(&[rows(1..2, 1, 1)])
         .await

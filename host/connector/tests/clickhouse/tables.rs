@@ -70,7 +70,7 @@ async fn columns_have_their_types_codecs_and_words() {
         "id\tInt64\tCODEC(Delta(8), ZSTD(1))\t\n\
          name\tLowCardinality(Nullable(String))\t\tWho ordered.\n\
          at\tDateTime64(3, \\'UTC\\')\t\t\n\
-         amount\tInt128"
+         amount\tNullable(Int128)"
     );
     assert_eq!(warehouse.text("SELECT sum(amount) FROM orders").await, "100");
     // The host's own column is not in the way.

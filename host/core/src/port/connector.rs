@@ -183,22 +183,42 @@ pub struct LoadReceipt {
     pub repeated: bool,
 }
 
-/// The values of a column that a destination holds; those beside them would become others.
+/// The values of a column that a destination holds; those beside them would become others, or fail a whole load.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnRange {
+pub struct ColumnDomain {
     /// The column's name.
     pub column: String,
-    /// The least value, in the unit of the column's Arrow type.
-    pub least: i64,
-    /// The greatest one.
-    pub greatest: i64,
+    /// What it holds.
+    pub domain: Domain,
+}
+
+/// Values that a destination holds. A missing value is in every domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Domain {
+    /// Whole numbers, dates and timestamps from one to another, in the unit of the column's Arrow type.
+    Between {
+        /// The least.
+        least: i128,
+        /// The greatest.
+        greatest: i128,
+    },
+    /// Texts that are UUIDs, as RFC 9562 writes them.
+    Uuid,
+    /// Texts that are addresses of IPv4.
+    Ipv4,
+    /// Texts that are addresses of IPv6, or of IPv4.
+    Ipv6,
+    /// These texts.
+    OneOf(Vec<String>),
+    /// Texts of so many bytes at most.
+    Bytes(usize),
 }
 
 /// Takes batches, and shows all of them at once or none.
 #[async_trait]
 pub trait Destination: Send {
-    /// The dates and timestamps that it cannot hold all values of. Rows with others do not reach it.
-    fn ranges(&self) -> Vec<ColumnRange> {
+    /// The columns that it cannot hold all values of. Rows with others do not reach it.
+    fn domains(&self) -> Vec<ColumnDomain> {
         Vec::new()
     }
     /// Takes a batch. What is not staged yet is lost with the attempt.

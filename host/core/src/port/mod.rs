@@ -19,7 +19,7 @@ pub use artifact::ArtifactStore;
 pub use change::{Change, ChangeBy};
 pub use check::{Check, Severity, Verdict};
 pub use connector::{
-    ColumnRange, Commit, Connector, Cursor, Destination, LoadReceipt, OpenChanges, OpenDestination,
+    ColumnDomain, Commit, Connector, Cursor, Destination, Domain, LoadReceipt, OpenChanges, OpenDestination,
     OpenSource, Part, Source, SourceBatch,
 };
 pub use engine::{EncodedTask, Engine};

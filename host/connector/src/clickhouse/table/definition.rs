@@ -40,6 +40,8 @@ pub(in super::super) struct TableColumn {
     pub(in super::super) name: String,
     /// Its type.
     pub(in super::super) data_type: String,
+    /// Whether the schema tells the type, in place of the one that follows from its own.
+    pub(in super::super) told: bool,
     /// Whether a text whose dictionary is up to the first rows.
     pub(in super::super) may_be_dictionary: bool,
     /// How it is compressed.

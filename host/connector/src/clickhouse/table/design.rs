@@ -19,6 +19,7 @@ use tidegate_core::{Error, Kind, Place};
 use super::super::config::{DestinationConfig, Role, invalid};
 use super::super::error::{ClickHouseError, Result as ServerResult};
 use super::super::sql;
+use super::super::told_type::told_type;
 use super::super::types::column_type;
 use super::definition::{LOAD_COLUMN, TableColumn, TableDefinition};
 
@@ -353,10 +354,22 @@ pub(in super::super) fn table_column(
         );
         return Err(error.hint("leave it out"));
     }
+    let told_as = told
+        .data_type
+        .as_deref()
+        .map(|told| told_type(column, told))
+        .transpose();
+    let told_as = told_as.map_err(|error| {
+        let pointer = format!("/columns/{}/type", column.name);
+        Error::new(Kind::Schema, "schema.type_unsupported", error.to_string())
+            .at(Place::Pointer(pointer))
+            .hint("convert it in a transform, so that what cannot be converted is refused by row")
+    })?;
     Ok(TableColumn {
         name: column.name.clone(),
+        told: told.data_type.is_some(),
         may_be_dictionary: text && told.data_type.is_none() && told.low_cardinality.is_none(),
-        data_type: match (told.data_type, told.low_cardinality) {
+        data_type: match (told_as, told.low_cardinality) {
             (Some(data_type), _) => data_type,
             (None, Some(true)) => format!("LowCardinality({plain})"),
             _ => plain,

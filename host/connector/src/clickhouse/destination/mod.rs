@@ -1,5 +1,7 @@
 //! The destination: blocks into staging tables, which a commit moves into the target.
 
+mod fetch;
+
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -8,9 +10,8 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tidegate_core::plan::{Epoch, LoadToken, Partition, SourceSpec};
 use tidegate_core::port::{
-    ColumnRange, Commit, Destination, LoadReceipt, LogLevel, LogLine, LogSink, OpenDestination, Part,
+    ColumnDomain, Commit, Destination, LoadReceipt, LogLevel, LogLine, LogSink, OpenDestination, Part,
 };
-use tidegate_core::schema::Column;
 use tidegate_core::types::LogicalType;
 use tokio::task::JoinSet;
 
@@ -18,20 +19,17 @@ use super::block::{Block, BlockBuilder};
 use super::config::ResourceConfig;
 use super::dictionary::choose_dictionaries;
 use super::error::{ClickHouseError, Result};
-use super::from_json;
 use super::ledger::{Ledger, LedgerRow};
 use super::moves::Moves;
 use super::server::Server;
-use super::source::{CheckedSource, selection};
 use super::sql::{literal, name};
 use super::staging::{StageName, StageNumber, Staging, number, rows_of};
 use super::table::{CheckedDestination, LiveTable, Mode, differences, mend, with_evolved};
-use super::types::{Calendar, wire_range};
+use super::told_type::domain;
+use super::types::Calendar;
 
 /// Blocks on their way at once, where order does not matter: one is encoded while others are taken.
 const PARALLEL_INSERTS: usize = 2;
-/// How often a query that fills a staging table is begun again.
-const FETCH_TRIES: u32 = 3;
 
 /// Writes one load of an asset partition.
 pub(super) struct ClickHouseDestination {
@@ -267,46 +265,6 @@ impl ClickHouseDestination {
         Ok(())
     }
 
-    /// Lets the server fill a staging table from a query of its own.
-    async fn fetch(&mut self, source: &SourceSpec, window: Option<&Partition>) -> Result<u64> {
-        if let Some(row) = &self.committed {
-            return Ok(row.rows);
-        }
-        let config: CheckedSource = from_json(&source.config)?;
-        let loaded = Column::of_schema(&self.schema).ok_or_else(|| {
-            ClickHouseError::Internal("a column has a type that the schema has no word for".into())
-        })?;
-        let query = selection(&self.server, config, &loaded, window).await?;
-        let live = self.table().await?;
-        let mut tries = 0;
-        loop {
-            let stage = self.stage_name(&live).await?;
-            let columns: Vec<String> = loaded.iter().map(|column| name(&column.name)).collect();
-            let statement = format!(
-                "INSERT INTO {} ({}) {query}",
-                name(&stage.to_string()),
-                columns.join(", ")
-            );
-            match self.server.execute_once(&statement).await {
-                Ok(()) => {
-                    let rows = rows_of(&self.server, &stage.to_string()).await?;
-                    if let Some(stage) = &mut self.current {
-                        stage.rows = rows;
-                        stage.digest.update(&statement);
-                    }
-                    return Ok(rows);
-                }
-                // Some rows may be in: the next try has a table of its own.
-                Err(error) if error.class().passes() && tries < FETCH_TRIES => {
-                    tries += 1;
-                    self.current = None;
-                    self.staging.drop(&self.server, &stage.to_string()).await?;
-                }
-                Err(error) => return Err(self.staging.explain(&self.server, error).await),
-            }
-        }
-    }
-
     async fn load(&mut self, at: chrono::DateTime<chrono::Utc>) -> Result<LoadReceipt> {
         self.seal().await?;
         if let Some(row) = self.committed_already().await? {
@@ -412,16 +370,15 @@ impl ClickHouseDestination {
 
 #[async_trait]
 impl Destination for ClickHouseDestination {
-    fn ranges(&self) -> Vec<ColumnRange> {
-        let fields = self.schema.fields().iter();
-        fields
-            .filter_map(|field| {
+    fn domains(&self) -> Vec<ColumnDomain> {
+        let columns = self.config.table.columns.iter();
+        columns
+            .filter_map(|column| {
+                let field = self.schema.field_with_name(&column.name).ok()?;
                 let data_type = LogicalType::from_arrow(field.data_type())?;
-                let (least, greatest) = wire_range(&data_type, self.calendar)?.into_inner();
-                Some(ColumnRange {
-                    column: field.name().clone(),
-                    least,
-                    greatest,
+                Some(ColumnDomain {
+                    column: column.name.clone(),
+                    domain: domain(&data_type, &column.data_type, self.calendar)?,
                 })
             })
             .collect()
@@ -447,14 +404,7 @@ impl Destination for ClickHouseDestination {
     }
 
     fn pulls(&self, source: &SourceSpec, window: Option<&Partition>) -> bool {
-        let Ok(config) = from_json::<CheckedSource>(&source.config) else {
-            return false;
-        };
-        // Nobody else's secret is compared: both stand as references, or both filled in.
-        source.connector == "clickhouse"
-            && from_json::<ResourceConfig>(&source.resource)
-                .is_ok_and(|resource| resource.is_same_place(&self.resource))
-            && (window.is_none() || config.slice(&source.columns, window).is_some())
+        self.can_fetch(source, window)
     }
 
     async fn pull(&mut self, source: &SourceSpec, window: Option<&Partition>) -> tidegate_core::Result<u64> {

@@ -1,0 +1,162 @@
+//! Values that a destination cannot hold: found by batch, told by row.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int8Type, Int16Type, Int32Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::BooleanBuffer;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::DataType;
+use tidegate_core::port::{ColumnDomain, Domain};
+
+/// What a destination holds of a column.
+#[derive(Debug)]
+pub(crate) struct Domained {
+    /// The column's place in what is loaded.
+    pub(crate) index: usize,
+    domain: Domain,
+}
+
+impl Domained {
+    pub(crate) fn new(index: usize, column: &ColumnDomain) -> Self {
+        Self {
+            index,
+            domain: column.domain.clone(),
+        }
+    }
+
+    /// Which values are outside; none where all are inside, as nearly always.
+    pub(crate) fn outside(&self, column: &ArrayRef) -> Option<BooleanBuffer> {
+        let outside = match &self.domain {
+            Domain::Between { least, greatest } => {
+                let inside = |value: i128| value >= *least && value <= *greatest;
+                whole_numbers(column, |value| !inside(value))?
+            }
+            Domain::Uuid => texts(column, is_uuid)?,
+            Domain::Ipv4 => texts(column, |text| text.parse::<Ipv4Addr>().is_ok())?,
+            Domain::Ipv6 => texts(column, |text| {
+                text.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv4Addr>().is_ok()
+            })?,
+            Domain::OneOf(words) => texts(column, |text| words.iter().any(|word| word == text))?,
+            Domain::Bytes(most) => texts(column, |text| text.len() <= *most)?,
+        };
+        // What a slot without a value holds is nobody's business.
+        let outside = match column.nulls() {
+            Some(nulls) => &outside & nulls.inner(),
+            None => outside,
+        };
+        (outside.count_set_bits() > 0).then_some(outside)
+    }
+
+    /// What is wrong with a row's value, or none.
+    pub(crate) fn complaint(&self, name: &str, column: &ArrayRef, row: usize) -> Option<String> {
+        let one = column.slice(row, 1);
+        self.outside(&one)?;
+        let shown = ArrayFormatter::try_new(one.as_ref(), &FormatOptions::default())
+            .ok()
+            .and_then(|formatter| formatter.value(0).try_to_string().ok())
+            .unwrap_or_else(|| "a date past all calendars".into());
+        Some(format!("`{name}` is {shown}, which the destination cannot hold"))
+    }
+}
+
+/// Which texts are not good; none for a type that is no text.
+fn texts(column: &ArrayRef, good: impl Fn(&str) -> bool) -> Option<BooleanBuffer> {
+    let texts = column.as_string_opt::<i32>()?;
+    Some(BooleanBuffer::collect_bool(texts.len(), |row| {
+        !good(texts.value(row))
+    }))
+}
+
+/// Which whole numbers are bad; none for a type that has none inside.
+fn whole_numbers(column: &ArrayRef, bad: impl Fn(i128) -> bool) -> Option<BooleanBuffer> {
+    macro_rules! find {
+        ($type:ty) => {{
+            let values = column.as_primitive::<$type>().values();
+            BooleanBuffer::collect_bool(column.len(), |row| bad(i128::from(values[row])))
+        }};
+    }
+    Some(match column.data_type() {
+        DataType::Int8 => find!(Int8Type),
+        DataType::Int16 => find!(Int16Type),
+        DataType::Int32 => find!(Int32Type),
+        DataType::UInt8 => find!(UInt8Type),
+        DataType::UInt16 => find!(UInt16Type),
+        DataType::UInt32 => find!(UInt32Type),
+        DataType::UInt64 => find!(UInt64Type),
+        DataType::Date32 => {
+            let data = column.to_data();
+            let values = data.buffer::<i32>(0);
+            BooleanBuffer::collect_bool(column.len(), |row| bad(i128::from(values[row])))
+        }
+        // Whatever the unit: both are a number of 64 bits.
+        DataType::Int64 | DataType::Timestamp(..) => {
+            let data = column.to_data();
+            let values = data.buffer::<i64>(0);
+            BooleanBuffer::collect_bool(column.len(), |row| bad(i128::from(values[row])))
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a text is a UUID as RFC 9562 writes it: 8, 4, 4, 4 and 12 hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, StringArray};
+
+    use super::*;
+
+    fn outside(domain: Domain, column: &ArrayRef) -> Vec<usize> {
+        let column_domain = ColumnDomain {
+            column: "c".into(),
+            domain,
+        };
+        let found = Domained::new(0, &column_domain).outside(column);
+        found.map_or_else(Vec::new, |found| found.set_indices().collect())
+    }
+
+    #[test]
+    fn values_are_found_where_they_are_wrong() {
+        let texts = |texts: &[&str]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+        let uuid = "61f0c404-5cb3-11e7-907b-a6006ad3dba0";
+        assert_eq!(
+            outside(Domain::Uuid, &texts(&[uuid, "61f0c404", &uuid.replace('-', "0")])),
+            [1, 2]
+        );
+        assert_eq!(
+            outside(Domain::Ipv4, &texts(&["10.0.0.1", "10.0.0.256", "::1"])),
+            [1, 2]
+        );
+        assert_eq!(outside(Domain::Ipv6, &texts(&["::1", "10.0.0.1", "::g"])), [2]);
+        assert_eq!(
+            outside(
+                Domain::OneOf(vec!["a".into(), "b".into()]),
+                &texts(&["b", "c", ""])
+            ),
+            [1, 2]
+        );
+        assert_eq!(
+            outside(Domain::Bytes(2), &texts(&["ab", "abc", "ü", "üb"])),
+            [1, 3]
+        );
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(-129), Some(-128), None, Some(128)]));
+        let bytes = Domain::Between {
+            least: -128,
+            greatest: 127,
+        };
+        assert_eq!(outside(bytes.clone(), &numbers), [0, 3]);
+        // A slice looks at its own rows.
+        assert_eq!(outside(bytes, &numbers.slice(1, 2)), [0_usize; 0]);
+    }
+}
