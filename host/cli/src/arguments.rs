@@ -141,6 +141,9 @@ pub(crate) struct Run {
     /// Read, transform and count, but load nothing and keep no state.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Read everything, also from sources that would give only what is new (`cursor`).
+    #[arg(long)]
+    pub(crate) full_refresh: bool,
     /// Stop each source after so many rows.
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,

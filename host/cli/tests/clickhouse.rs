@@ -2,6 +2,8 @@
 //! was not.
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
+#[path = "../../connector/tests/clickhouse/login.rs"]
+mod login;
 #[path = "../../connector/tests/clickhouse/proxy.rs"]
 #[allow(dead_code, reason = "the tests of the connector use the rest")]
 mod proxy;
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use clickhouse::{Client, Compression};
 
+use login::engine;
 use proxy::Fate;
 use support::{Project, repository};
 
@@ -23,16 +26,6 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// Rows of a month; a checkpoint comes every 2,000 and a block holds about 1,000.
 const ROWS: u32 = 6_000;
-
-/// The engine's URL without its login, and the login.
-fn engine() -> (String, String, String) {
-    let given = std::env::var("TIDEGATE_TEST_CLICKHOUSE_URL").expect("`cargo xtask test` sets it");
-    let mut url = url::Url::parse(&given).unwrap();
-    let login = (url.username().to_owned(), url.password().unwrap().to_owned());
-    url.set_username("").unwrap();
-    url.set_password(None).unwrap();
-    (url.as_str().trim_end_matches('/').to_owned(), login.0, login.1)
-}
 
 /// A project that loads two months of rows into a database of its own.
 struct Trial {
@@ -624,4 +617,52 @@ columns: [{name: id, type: int64, key: true}]
 destination: {resource: warehouse, columns: {id: {type: Float32}}}",
     );
     project.tidegate(&["check"]).failed(3, "schema.type_unsupported");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_new_is_read_and_nothing_is_missed() {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let project = &trial.project;
+    let execute = async |statement: &str| trial.client.query_raw(statement).execute().await.unwrap();
+    execute("CREATE TABLE shop (id Int64, amount Int64, changed DateTime64(3, 'Europe/London')) ENGINE = MergeTree ORDER BY id").await;
+    execute("INSERT INTO shop SELECT number, 1, toDateTime64('2024-01-01 00:00:00', 3, 'UTC') + number FROM numbers(1000)").await;
+    let copy = |cursor: &str, load: &str| {
+        format!(
+            "source: {{resource: warehouse, table: shop, {cursor}}}
+columns:
+  - {{name: id, type: int64, key: true}}
+  - {{name: amount, type: int64}}
+  - {{name: changed, type: \"timestamp(ms, UTC)\", nullable: false}}
+destination: {{resource: warehouse, load: {load}}}"
+        )
+    };
+    project.asset("copy", &copy("cursor: {column: changed, lag: 1m}", "upsert"));
+    let read = |arguments: &[&str]| -> u64 {
+        project.tidegate(arguments).succeeded();
+        let shown = project.json(&["runs", "show", "latest"]);
+        shown["materializations"][0]["counts"]["source"]["rows_in"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(read(&["run", "copy"]), 1_000);
+    // The last minute is read again, both ends of it among it.
+    assert_eq!(read(&["run", "copy"]), 61);
+    execute("INSERT INTO shop SELECT number, 2, toDateTime64('2024-01-02 00:00:00', 3, 'UTC') + number FROM numbers(990, 20)").await;
+    // One that comes late, within the lag.
+    execute("INSERT INTO shop VALUES (5000, 3, toDateTime64('2024-01-01 00:16:00', 3, 'UTC'))").await;
+    assert_eq!(read(&["run", "copy"]), 61 + 20 + 1);
+    let same = "SELECT (SELECT (count(), sum(amount)) FROM copy FINAL) = (SELECT (uniqExact(id), sum(greatest)) FROM (SELECT id, max(amount) AS greatest FROM shop GROUP BY id))";
+    assert_eq!(trial.text(same).await, "1");
+    // A limit cuts something off: the next run begins where that one did.
+    assert_eq!(read(&["run", "copy", "--limit", "5"]), 5);
+    let behind = read(&["run", "copy"]);
+    assert_eq!(behind, 20);
+    assert_eq!(read(&["run", "copy", "--full-refresh"]), 1_021);
+    assert_eq!(trial.text(same).await, "1");
+    let plan = project.tidegate(&["plan", "copy"]).succeeded().stdout;
+    assert!(plan.contains("only what is new by changed"), "{plan}");
+    project.asset("copy", &copy("cursor: {column: changed}", "append"));
+    project.tidegate(&["check"]).failed(3, "schema.cursor");
+    project.asset("copy", "source: {resource: raw, path: orders.csv, cursor: {column: id}}\ncolumns: [{name: id, type: int64, key: true}]\ndestination: {resource: warehouse, load: upsert}");
+    project.tidegate(&["check"]).failed(3, "schema.cursor");
 }

@@ -58,6 +58,7 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
         .check_resource(&yaml("{root: .}")?, &folder)
         .map_err(first)?;
     let source = SourceSpec {
+        cursor: None,
         connector: "file".into(),
         resource: resource.clone(),
         config: connector
@@ -75,6 +76,7 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
     };
     let mut source = connector
         .open_source(OpenSource {
+            since: None,
             spec: &source,
             partition: None,
             cursor: None,

@@ -11,12 +11,13 @@ use crate::contract::Conform;
 use crate::error::FlowError;
 use crate::progress::Progress;
 
-/// Whether a task's rows can go straight from its source to its destination: no transform, check or limit looks at them, and
+/// Whether a task's rows can go straight from its source to its destination: no transform, check, limit or cursor looks at them, and
 /// the destination can fetch them.
 pub fn can_pull(task: &PartitionTask, destination: &dyn Destination) -> bool {
     task.steps.is_empty()
         && task.checks.is_empty()
         && task.limit_rows.is_none()
+        && task.source.cursor.is_none()
         && destination.pulls(&task.source, task.partition.as_ref())
 }
 
@@ -64,5 +65,6 @@ pub(crate) async fn pull(
         columns: Column::of_schema(&conform.schema()).unwrap_or_else(|| task.columns.clone()),
         quarantined: Vec::new(),
         verdicts: Vec::new(),
+        watermark: None,
     })
 }

@@ -49,7 +49,7 @@ pub enum Input {
     /// From a source, through the host, from the task's checkpoint on.
     Read(Box<dyn Source>),
     /// Straight into the destination, which fetches them; see [`crate::can_pull`]. The source's secrets are filled in.
-    Pull(SourceSpec),
+    Pull(Box<SourceSpec>),
 }
 
 /// Runs an attempt. On success everything is loaded and shown, and the quarantine's files are written; on an error
@@ -86,6 +86,7 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
         }
         (Input::Pull(_), None) => return Err(FlowError::Lost("destination").into()),
     };
+    let watermark = source.watermark();
     let task = Arc::new(task);
     restore(&task, &mut transforms).await?;
     let resumed = task.resume.as_ref();
@@ -125,6 +126,7 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
         inspection,
         destination,
         progress,
+        watermark,
     };
     let last = tokio::spawn(sink.run(receiver, at));
     join(parts, last, &cancel).await

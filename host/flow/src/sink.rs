@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tidegate_core::batch::StepCounts;
 use tidegate_core::plan::{PartitionTask, TaskReceipt};
-use tidegate_core::port::{Checkpoint, Commit, Destination, StepTotal, TaskCounts};
+use tidegate_core::port::{Checkpoint, Commit, Destination, LoadReceipt, StepTotal, TaskCounts, Watermark};
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc::Receiver;
@@ -30,6 +30,8 @@ pub(crate) struct Sink {
     pub(crate) destination: Option<Box<dyn Destination>>,
     pub(crate) quarantine: Option<Quarantine>,
     pub(crate) progress: Arc<dyn Progress>,
+    /// Up to where the source reads.
+    pub(crate) watermark: Option<Watermark>,
     /// Counts of the contract, and those of the attempts that this one resumes.
     pub(crate) contract: StepCounts,
     pub(crate) loaded: u64,
@@ -173,13 +175,24 @@ impl Sink {
         };
         self.progress.counts(&end.counts);
         let columns = Column::of_schema(&self.conform.schema()).unwrap_or_else(|| self.task.columns.clone());
+        let watermark = self.reached(load.as_ref());
         Ok(TaskReceipt {
             load,
             counts: end.counts,
             columns,
             quarantined,
             verdicts,
+            watermark,
         })
+    }
+
+    /// Where the next run reads on. Where an earlier attempt had committed the load, what this one read is not in it, or not
+    /// known to be; nor is what a limit cut off: then the next run reads from where this one began.
+    fn reached(&self, load: Option<&LoadReceipt>) -> Option<Watermark> {
+        if self.task.limit_rows.is_some() || load.is_none_or(|load| load.repeated) {
+            return self.task.since.clone();
+        }
+        self.watermark.clone()
     }
 }
 

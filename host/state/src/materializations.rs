@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 use tidegate_core::plan::{AssetName, Epoch, PartitionKey, RunId};
-use tidegate_core::port::Materialization;
+use tidegate_core::port::{Materialization, Watermark};
 
 use crate::error::StateError;
 use crate::pool::Pool;
@@ -17,6 +17,7 @@ pub(crate) struct Columns {
     pub(crate) counts: Json<Value>,
     pub(crate) plugins: Json<Value>,
     pub(crate) duration_ms: i64,
+    pub(crate) watermark: Option<Json<Value>>,
 }
 
 impl Columns {
@@ -27,6 +28,10 @@ impl Columns {
             counts: to_json("the row counts", &materialization.counts)?,
             plugins: to_json("the plugins", &materialization.plugins)?,
             duration_ms: to_integer("the duration", materialization.duration_ms)?,
+            watermark: materialization
+                .watermark
+                .clone()
+                .map(|watermark| Json(watermark.0)),
         })
     }
 }
@@ -37,8 +42,8 @@ macro_rules! insert {
         let columns: &crate::materializations::Columns = $columns;
         sqlx::query(
             "INSERT INTO materializations
-                 (run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 (run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind($attempt.run.0)
         .bind($attempt.asset.as_str())
@@ -49,6 +54,7 @@ macro_rules! insert {
         .bind(&columns.counts)
         .bind(&columns.plugins)
         .bind(columns.duration_ms)
+        .bind(&columns.watermark)
         .execute(&mut *$tx)
         .await?;
     }};
@@ -66,6 +72,7 @@ struct Row {
     counts: Json<Value>,
     plugins: Json<Value>,
     duration_ms: i64,
+    watermark: Option<Json<Value>>,
 }
 
 impl TryFrom<Row> for Materialization {
@@ -82,6 +89,7 @@ impl TryFrom<Row> for Materialization {
             counts: from_json("row counts", row.counts)?,
             plugins: from_json("plugins", row.plugins)?,
             duration_ms: from_integer("duration", row.duration_ms)?,
+            watermark: row.watermark.map(|watermark| Watermark(watermark.0)),
         })
     }
 }
@@ -90,7 +98,8 @@ impl TryFrom<Row> for Materialization {
 pub(crate) async fn newest(pool: &Pool, asset: &AssetName) -> Result<Vec<Materialization>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
         sqlx::query_as(
-            "SELECT m.run, m.asset, m.partition_key, m.epoch, m.at, m.load, m.counts, m.plugins, m.duration_ms
+            "SELECT m.run, m.asset, m.partition_key, m.epoch, m.at, m.load, m.counts, m.plugins, m.duration_ms,
+                    m.watermark
              FROM materializations m
              JOIN (SELECT partition_key, MAX(epoch) AS epoch FROM materializations
                    WHERE asset = $1 GROUP BY partition_key) newest
@@ -108,7 +117,7 @@ pub(crate) async fn newest(pool: &Pool, asset: &AssetName) -> Result<Vec<Materia
 pub(crate) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<Materialization>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
         sqlx::query_as(
-            "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms
+            "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark
              FROM materializations WHERE run = $1 ORDER BY sequence",
         )
         .bind(run.0)

@@ -132,6 +132,11 @@ async fn size(table: &Operations, output: &Output) -> Result<(), Error> {
             ]);
         }
         shown.print();
+        if found.rows > 0 && found.columns.iter().all(|each| each.bytes == 0) {
+            say!(
+                "\nClickHouse knows the sizes of columns only in parts over 10 MiB (min_bytes_for_wide_part)"
+            );
+        }
     });
     Ok(())
 }

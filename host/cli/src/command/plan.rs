@@ -143,6 +143,9 @@ fn print(plan: &AssetPlan, project: &Project) {
         (Some(count), _) => format!(", {count} partitions"),
     };
     say!("  source       {}{slices}", source(plan));
+    if let Some(cursor) = &plan.source.cursor {
+        say!("               only what is new by {}", cursor.column);
+    }
     print_resource(plan.source_plugin(), &plan.source.config);
     for step in &plan.steps {
         print_step(step);

@@ -21,6 +21,7 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Res
         partition: arguments.selection.partition.clone(),
         dry_run: arguments.dry_run,
         limit_rows: arguments.limit,
+        full_refresh: arguments.full_refresh,
         target: project.target().map(str::to_owned),
     };
     let watch = Arc::new(Watch::new(output.is_json()));

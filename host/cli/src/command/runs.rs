@@ -82,6 +82,9 @@ fn request(request: &Value) -> String {
     if let Some(key) = request["partition"].as_str() {
         words.push(format!("--partition {key}"));
     }
+    if request["full_refresh"] == true {
+        words.push("--full-refresh".into());
+    }
     if let Some(target) = request["target"].as_str() {
         words.push(format!("--target {target}"));
     }

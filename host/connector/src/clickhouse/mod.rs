@@ -10,6 +10,7 @@ mod ledger;
 mod moves;
 mod operations;
 mod server;
+mod since;
 mod source;
 mod sql;
 mod staging;
@@ -64,6 +65,10 @@ impl Connector for ClickHouseConnector {
         to_json(&CheckedSource::Configured(config::check_source(config)?))
     }
 
+    fn reads_since(&self) -> bool {
+        true
+    }
+
     fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>> {
         to_json(&table::design(&decode(config)?, asset)?)
     }
@@ -88,6 +93,7 @@ impl Connector for ClickHouseConnector {
             slice: checked.slice,
         };
         Ok(SourceSpec {
+            cursor: None,
             connector: self.kind().to_owned(),
             resource: destination.resource.clone(),
             config: serde_json::to_value(config).map_err(|error| codec(&error))?,
@@ -121,6 +127,7 @@ impl Connector for ClickHouseConnector {
             return Ok(None);
         };
         Ok(Some(SourceSpec {
+            cursor: None,
             connector: self.kind().to_owned(),
             resource: first.resource.clone(),
             config: serde_json::to_value(config).map_err(|error| codec(&error))?,
@@ -133,7 +140,7 @@ impl Connector for ClickHouseConnector {
         let checked: Result<CheckedDestination, _> = from_json(&destination.config);
         match (resource, checked) {
             (Ok(resource), Ok(checked)) => {
-                format!("{} {}.{}", resource.url, resource.database, checked.table.name)
+                format!("{}.{} on {}", resource.database, checked.table.name, resource.url)
             }
             _ => asset.to_string(),
         }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use clickhouse::query::BytesCursor;
 use serde::{Deserialize, Serialize};
 use tidegate_core::plan::Partition;
-use tidegate_core::port::{Cursor, OpenSource, Source, SourceBatch};
+use tidegate_core::port::{Cursor, OpenSource, Source, SourceBatch, Watermark};
 use tidegate_core::schema::Column;
 use tidegate_core::types::LogicalType;
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use super::config::{ResourceConfig, SourceConfig};
 use super::error::{ClickHouseError, Result};
 use super::moves::slice_condition;
 use super::server::Server;
+use super::since::Since;
 use super::sql::{literal, name};
 use super::table::{LiveTable, SliceColumn};
 use super::types::{column_type, wire_type};
@@ -49,6 +50,7 @@ pub(super) struct ClickHouseSource {
     /// Bytes of the stream that are not decoded yet.
     rest: Buffer,
     ended: bool,
+    watermark: Option<Watermark>,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +69,22 @@ impl ClickHouseSource {
     ) -> Result<Self> {
         let server = Server::new(resource);
         server.greet().await?;
-        let query = selection(&server, config, &open.spec.columns, open.partition).await?;
+        let mut query = selection(&server, config, &open.spec.columns, open.partition).await?;
+        let mut watermark = None;
+        if let Some(cursor) = &open.spec.cursor {
+            let since = Since::new(cursor, &open.spec.columns)?;
+            watermark = since
+                .watermark(&server, &format!("({query})"))
+                .await?
+                .or_else(|| open.since.cloned());
+            let behind = open.since.and_then(|mark| since.condition(mark));
+            let condition = behind.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
+            // Of two rows of one key the later one must come later.
+            query = format!(
+                "SELECT * FROM ({query}){condition} ORDER BY {}",
+                name(&cursor.column)
+            );
+        }
         // Bytes, whatever they hold: whether text is UTF-8 is checked here.
         let cursor = server.arrow_stream(&query, &[("output_format_arrow_string_as_string", "0")])?;
         Ok(Self {
@@ -79,6 +96,7 @@ impl ClickHouseSource {
             batch_rows: open.batch_rows.max(1),
             rest: Buffer::from(Vec::<u8>::new()),
             ended: false,
+            watermark,
         })
     }
 
@@ -147,6 +165,10 @@ impl ClickHouseSource {
 impl Source for ClickHouseSource {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
+    }
+
+    fn watermark(&self) -> Option<Watermark> {
+        self.watermark.clone()
     }
 
     async fn next(&mut self) -> tidegate_core::Result<Option<SourceBatch>> {

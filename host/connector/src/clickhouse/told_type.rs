@@ -7,7 +7,7 @@ use tidegate_core::port::Domain;
 use tidegate_core::schema::Column;
 use tidegate_core::types::{LogicalType, TimeUnit};
 
-use super::types::{Calendar, column_type, wire_range};
+use super::types::{Calendar, column_type, digits_of, wire_range};
 
 /// Why a told type is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,8 +172,8 @@ fn words(told: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// Whether signed, and how many bits.
-fn integer(told: &str) -> Option<(bool, u32)> {
+/// Whether a type of whole numbers is signed, and how many bits it has.
+pub(super) fn integer(told: &str) -> Option<(bool, u32)> {
     let (signed, bits) = match told.strip_prefix("UInt") {
         Some(bits) => (false, bits),
         None => (true, told.strip_prefix("Int")?),
@@ -193,15 +193,6 @@ fn own_integer(data_type: &LogicalType) -> Option<(bool, u32)> {
         LogicalType::UInt64 => (false, 64),
         _ => return None,
     })
-}
-
-fn digits_of(unit: TimeUnit) -> u32 {
-    match unit {
-        TimeUnit::Second => 0,
-        TimeUnit::Millisecond => 3,
-        TimeUnit::Microsecond => 6,
-        TimeUnit::Nanosecond => 9,
-    }
 }
 
 #[cfg(test)]

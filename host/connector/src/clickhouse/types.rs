@@ -161,6 +161,16 @@ fn units_per_second(unit: TimeUnit) -> i64 {
     }
 }
 
+/// Digits behind the second that a `DateTime64` of a unit has.
+pub(super) fn digits_of(unit: TimeUnit) -> u32 {
+    match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 3,
+        TimeUnit::Microsecond => 6,
+        TimeUnit::Nanosecond => 9,
+    }
+}
+
 /// Whether ClickHouse has no null of a type.
 fn nested(data_type: &LogicalType) -> bool {
     matches!(
@@ -196,12 +206,7 @@ fn bare(data_type: &LogicalType) -> String {
         LogicalType::FixedBinary(length) => format!("FixedString({length})"),
         LogicalType::Date32 => "Date32".into(),
         LogicalType::Timestamp(unit, zone) => {
-            let digits = match unit {
-                TimeUnit::Second => 0,
-                TimeUnit::Millisecond => 3,
-                TimeUnit::Microsecond => 6,
-                TimeUnit::Nanosecond => 9,
-            };
+            let digits = digits_of(*unit);
             // ClickHouse knows zones by name only; an offset changes how an instant is shown, not which it is.
             let zone = zone.as_deref().filter(|zone| !zone.starts_with(['+', '-']));
             format!("DateTime64({digits}, {})", sql::literal(zone.unwrap_or("UTC")))

@@ -83,6 +83,7 @@ impl Connector for FileConnector {
     ) -> Result<SourceSpec> {
         let config = CheckedSource::Asset(asset.as_str().to_owned());
         Ok(SourceSpec {
+            cursor: None,
             connector: self.kind().to_owned(),
             resource: destination.resource.clone(),
             config: serde_json::to_value(config).map_err(|error| codec(&error))?,

@@ -6,6 +6,7 @@ mod engine;
 mod errors;
 mod faults;
 mod loads;
+mod login;
 mod proxy;
 mod sources;
 mod support;

@@ -15,23 +15,14 @@ use tidegate_core::port::{
 use tidegate_core::schema::{Asset, Column, Document, Node, decode};
 use tidegate_core::{Error, Result};
 
+pub(crate) use crate::login::engine;
+
 /// Databases made so far, for a name of each.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// YAML as a config.
 pub(crate) fn yaml(text: &str) -> Node {
     Document::parse(text.to_owned(), "test.yaml").unwrap().root
-}
-
-/// The engine's URL without its login, and the login.
-pub(crate) fn engine() -> (String, String, String) {
-    let given = std::env::var("TIDEGATE_TEST_CLICKHOUSE_URL")
-        .expect("TIDEGATE_TEST_CLICKHOUSE_URL: `cargo xtask test` sets it");
-    let mut url = url::Url::parse(&given).unwrap();
-    let login = (url.username().to_owned(), url.password().unwrap().to_owned());
-    url.set_username("").unwrap();
-    url.set_password(None).unwrap();
-    (url.as_str().trim_end_matches('/').to_owned(), login.0, login.1)
 }
 
 /// A database that nobody else uses.
@@ -153,6 +144,7 @@ impl Warehouse {
 
     pub(crate) fn source(&self, config: &str, columns: Vec<Column>) -> SourceSpec {
         SourceSpec {
+            cursor: None,
             connector: "clickhouse".into(),
             resource: self.resource.clone(),
             config: ClickHouseConnector.check_source(&yaml(config), &columns).unwrap(),
@@ -162,6 +154,7 @@ impl Warehouse {
 
     async fn read_source(&self, spec: &SourceSpec, partition: Option<&Partition>) -> Result<Vec<String>> {
         let open = OpenSource {
+            since: None,
             spec,
             partition,
             cursor: None,

@@ -91,6 +91,7 @@ impl Project {
     pub(crate) fn source(&self, config: &str, text: &str) -> SourceSpec {
         let columns = columns(text);
         SourceSpec {
+            cursor: None,
             connector: "file".into(),
             resource: self.resource(),
             config: FileConnector.check_source(&yaml(config), &columns).unwrap(),
@@ -146,6 +147,7 @@ pub(crate) async fn open(
     batch_rows: usize,
 ) -> Result<Box<dyn Source>, Error> {
     let open = OpenSource {
+        since: None,
         spec,
         partition,
         cursor,

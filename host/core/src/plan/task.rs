@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AssetName, Digest, Epoch, Partition, PartitionKey, RunId};
-use crate::port::{Checkpoint, LoadReceipt, QuarantineEntry, Verdict};
-use crate::schema::{Column, Contract, HttpGrant, Load};
+use crate::port::{Checkpoint, LoadReceipt, QuarantineEntry, Verdict, Watermark};
+use crate::schema::{Column, Contract, CursorDecl, HttpGrant, Load};
 
 /// One attempt at one asset partition. Serialisable: an engine may carry it to another process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct PartitionTask {
     pub limit_rows: Option<u64>,
     /// What is done about rows that the slice does not hold.
     pub slice: SliceRule,
+    /// Read only what is new behind this; none for everything.
+    #[serde(default)]
+    pub since: Option<Watermark>,
     /// Do everything but write to the destination.
     pub dry_run: bool,
     /// Where an earlier attempt of this run got to.
@@ -67,6 +70,7 @@ impl PartitionTask {
             self.limit_rows,
             self.destination,
             self.checks,
+            self.since,
         ]);
         Digest::of(what.to_string().as_bytes())
     }
@@ -88,6 +92,9 @@ pub struct SourceSpec {
     pub config: serde_json::Value,
     /// The columns to read with their types, in order.
     pub columns: Vec<Column>,
+    /// Read only what is new, told by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorDecl>,
 }
 
 /// What a connector opens to write rows.
@@ -224,4 +231,7 @@ pub struct TaskReceipt {
     pub quarantined: Vec<QuarantineEntry>,
     /// What the checks say, in order.
     pub verdicts: Vec<Verdict>,
+    /// Where the next run of the asset reads on; none for a source that is read whole each time.
+    #[serde(default)]
+    pub watermark: Option<Watermark>,
 }

@@ -18,6 +18,11 @@ use crate::schema::{Asset, Column, Node};
 #[serde(transparent)]
 pub struct Cursor(pub serde_json::Value);
 
+/// Up to where a source was read, for the next run of the asset to read on: made and read by the source alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Watermark(pub serde_json::Value);
+
 /// A kind of resource that Tidegate can read from and write to, such as `file`.
 ///
 /// The `check_*` functions touch neither disk nor network; they answer the config in the form that `open_*` takes.
@@ -34,6 +39,10 @@ pub trait Connector: Send + Sync {
     fn check_resource(&self, config: &Node, root: &std::path::Path) -> Result<serde_json::Value, Vec<Error>>;
     /// Checks an asset's `source`, less the keys that every source has.
     fn check_source(&self, config: &Node, columns: &[Column]) -> Result<serde_json::Value, Vec<Error>>;
+    /// Whether its sources can read only what is new, told by a column.
+    fn reads_since(&self) -> bool {
+        false
+    }
     /// Checks an asset's `destination`, less the keys that every destination has.
     fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>>;
     /// Whether a resource, checked, can be what it is used as: `source` or `destination`.
@@ -84,6 +93,8 @@ pub struct OpenSource<'a> {
     pub partition: Option<&'a Partition>,
     /// Go on behind this cursor, made by the same source with the same spec.
     pub cursor: Option<&'a Cursor>,
+    /// Read only what is new behind this, made by the same source; none for everything.
+    pub since: Option<&'a Watermark>,
     /// Rows a batch at most.
     pub batch_rows: usize,
     /// Where lines of the run's log go.
@@ -133,6 +144,10 @@ pub struct OpenDestination<'a> {
 pub trait Source: Send {
     /// The schema of every batch: the spec's columns, in order.
     fn schema(&self) -> SchemaRef;
+    /// Up to where it reads, which is fixed when it is opened; none for a source without a cursor.
+    fn watermark(&self) -> Option<Watermark> {
+        None
+    }
     /// The next batch, or none at the end. Never called again after none or an error.
     async fn next(&mut self) -> Result<Option<SourceBatch>>;
 }

@@ -20,7 +20,7 @@ pub use change::{Change, ChangeBy};
 pub use check::{Check, Severity, Verdict};
 pub use connector::{
     ColumnDomain, Commit, Connector, Cursor, Destination, Domain, LoadReceipt, OpenChanges, OpenDestination,
-    OpenSource, Part, Source, SourceBatch,
+    OpenSource, Part, Source, SourceBatch, Watermark,
 };
 pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::StepCounts;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, Digest, Epoch, PartitionKey, RunId, WorkerId};
-use crate::port::{Cursor, LoadReceipt, Part, RunMove};
+use crate::port::{Cursor, LoadReceipt, Part, RunMove, Watermark};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -298,6 +298,8 @@ pub struct Materialization {
     pub plugins: Vec<(String, Digest)>,
     /// How long the attempt took.
     pub duration_ms: u64,
+    /// Where the next run reads on; none for a source that is read whole each time.
+    pub watermark: Option<Watermark>,
 }
 
 /// A file of rejects: one step, one attempt.

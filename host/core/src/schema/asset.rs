@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
+use super::duration::Millis;
 use super::placeholder::placeholders;
 use super::project::CheckpointDecl;
 use super::transform::TransformDecl;
@@ -75,10 +76,25 @@ pub struct SourceDecl {
     /// writes before one reads them; of an asset, all that it has.
     #[serde(default)]
     pub columns: Option<Vec<Column>>,
+    /// Read only what is new since the last materialization, where the connector can.
+    #[serde(default)]
+    pub cursor: Option<CursorDecl>,
     /// What the resource's connector needs to know.
     #[serde(flatten)]
     #[schemars(skip)]
     pub config: BTreeMap<String, serde_json::Value>,
+}
+
+/// How what is new is told from what was read before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Cursor")]
+pub struct CursorDecl {
+    /// The column that grows with each new or changed row: a number, date or timestamp that is never missing.
+    pub column: String,
+    /// How far before the greatest value read so far it begins, for rows that come late; of dates and timestamps only.
+    #[serde(default)]
+    pub lag: Millis,
 }
 
 /// Where rows go.
@@ -98,7 +114,7 @@ pub struct DestinationDecl {
 
 impl SourceDecl {
     /// The keys that every source has; the rest is the connector's.
-    pub const KEYS: &'static [&'static str] = &["resource", "asset", "sql", "columns"];
+    pub const KEYS: &'static [&'static str] = &["resource", "asset", "sql", "columns", "cursor"];
 
     /// The assets that rows come from.
     pub fn assets(&self) -> Vec<AssetName> {

@@ -23,7 +23,7 @@ mod syntax;
 mod transform;
 mod validate;
 
-pub use asset::{Asset, DestinationDecl, Partitions, SourceDecl, Window};
+pub use asset::{Asset, CursorDecl, DestinationDecl, Partitions, SourceDecl, Window};
 pub use check::CheckDecl;
 pub use column::{Column, Contract, Load};
 pub use decode::{decode, decode_without};

@@ -1,5 +1,6 @@
 //! What can be said of the documents together, without connectors or plugins.
 
+mod cursor;
 mod http;
 mod target;
 
@@ -31,6 +32,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         instances(asset, &mut errors);
         grants(asset, &mut errors);
         partitions(asset, loaded, &mut errors);
+        cursor::cursor(asset, &mut errors);
     }
     cycle(loaded, &mut errors);
     errors

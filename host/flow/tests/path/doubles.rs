@@ -482,7 +482,9 @@ fn task() -> PartitionTask {
         partition: None,
         attempt: 1,
         epoch: Epoch(1),
+        since: None,
         source: SourceSpec {
+            cursor: None,
             connector: "memory".into(),
             resource: json!({}),
             config: json!({}),

@@ -157,7 +157,7 @@ impl LocalEngine {
             .as_ref()
             .is_some_and(|destination| can_pull(&task, destination.as_ref()));
         let input = if pulls {
-            Input::Pull(source_spec)
+            Input::Pull(Box::new(source_spec))
         } else {
             let source = self
                 .project
@@ -165,6 +165,7 @@ impl LocalEngine {
                 .open_source(OpenSource {
                     spec: &source_spec,
                     partition: task.partition.as_ref(),
+                    since: task.since.as_ref(),
                     cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
                     batch_rows: task.batch_rows,
                     log: log.clone(),

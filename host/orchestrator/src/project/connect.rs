@@ -178,6 +178,21 @@ impl Project {
 
     /// Where an asset comes from, and what is to be done about rows of other slices.
     pub(crate) fn source(&self, asset: &Placed<Asset>) -> Result<(SourceSpec, SliceRule), Vec<Error>> {
+        let (mut spec, slice) = self.whole_source(asset)?;
+        spec.cursor.clone_from(&asset.value.source.cursor);
+        if spec.cursor.is_some() {
+            let connector = self.connector(&spec.connector).map_err(|error| vec![error])?;
+            if !connector.reads_since() {
+                let message = format!("the connector `{}` always reads everything", spec.connector);
+                let error = asset.document.error("schema.cursor", "/source/cursor", message);
+                return Err(vec![error.hint("leave it out, or read from a database")]);
+            }
+        }
+        Ok((spec, slice))
+    }
+
+    /// The source, read whole.
+    fn whole_source(&self, asset: &Placed<Asset>) -> Result<(SourceSpec, SliceRule), Vec<Error>> {
         let decl = &asset.value.source;
         if let Some(upstream) = &decl.asset {
             return self.upstream(asset, upstream);
@@ -208,6 +223,7 @@ impl Project {
         };
         Ok((
             SourceSpec {
+                cursor: None,
                 connector: connector.kind().into(),
                 resource: resource_config,
                 config,

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::json;
 use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, TaskReceipt};
 use tidegate_core::port::{
-    AttemptKey, Claim, EncodedTask, Engine, Event, EventKind, Materialization, PartitionState,
+    AttemptKey, Claim, EncodedTask, Engine, Event, EventKind, Materialization, PartitionState, Watermark,
 };
 use tidegate_core::{Error, Result};
 
@@ -126,6 +126,7 @@ impl Orchestrator {
         key: &AttemptKey,
     ) -> Result<TaskReceipt> {
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
+        task.since = self.since(launch, plan, key).await?;
         if self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
         }
@@ -142,6 +143,16 @@ impl Orchestrator {
         )
         .await?;
         engine.run(EncodedTask::encode(&task)?).await
+    }
+
+    /// Where an earlier run left off, if the source reads only what is new.
+    async fn since(&self, launch: &Launch, plan: &AssetPlan, key: &AttemptKey) -> Result<Option<Watermark>> {
+        if plan.source.cursor.is_none() || launch.full_refresh {
+            return Ok(None);
+        }
+        let done = self.state.materializations(&key.asset).await?;
+        let last = done.into_iter().find(|done| done.partition == key.partition);
+        Ok(last.and_then(|last| last.watermark))
     }
 
     /// Whether nobody else worked on the asset partition since this run last did. Another run's load sweeps away what
@@ -170,6 +181,7 @@ impl Orchestrator {
             counts: receipt.counts.clone(),
             plugins: plan.plugins(),
             duration_ms: started.elapsed().as_millis() as u64,
+            watermark: receipt.watermark.clone(),
         };
         if !self
             .state
@@ -235,6 +247,7 @@ fn task(
         checkpoint: plan.checkpoint,
         limit_rows: launch.limit_rows,
         slice: plan.slice,
+        since: None,
         dry_run: launch.dry_run,
         resume: None,
     })

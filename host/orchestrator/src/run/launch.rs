@@ -32,6 +32,9 @@ pub struct Launch {
     pub dry_run: bool,
     /// Stop each source after so many rows.
     pub limit_rows: Option<u64>,
+    /// Read everything, also from sources that would give only what is new.
+    #[serde(default)]
+    pub full_refresh: bool,
     /// The target that the assets go to; none for the destinations that they name.
     #[serde(default)]
     pub target: Option<String>,

@@ -89,7 +89,8 @@ impl<'a> Order<'a> {
         };
         let theirs = self.plans.iter().find(|plan| plan.name == above.0);
         let alike = theirs.is_some_and(|theirs| theirs.partitioning == plan.partitioning);
-        plan.upstream.contains(&above.0) && (item.1 == above.1 || !alike)
+        plan.upstream.contains(&above.0)
+            && (item.1 == above.1 || item.1.is_whole() || above.1.is_whole() || !alike)
     }
 }
 
@@ -110,6 +111,7 @@ mod tests {
             upstream: upstream.iter().map(|name| name.parse().unwrap()).collect(),
             partitioning: None,
             source: SourceSpec {
+                cursor: None,
                 connector: "file".into(),
                 resource: Value::Null,
                 config: Value::Null,

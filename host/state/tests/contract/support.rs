@@ -10,7 +10,7 @@ use tidegate_core::batch::StepCounts;
 use tidegate_core::plan::{AssetName, Digest, PartitionKey, RunId, WorkerId};
 use tidegate_core::port::{
     AttemptKey, Checkpoint, Claim, Cursor, LoadReceipt, Materialization, NewRun, Part, PartitionState,
-    QuarantineEntry, RunPartition, StateStore, StepTotal, TaskCounts,
+    QuarantineEntry, RunPartition, StateStore, StepTotal, TaskCounts, Watermark,
 };
 use tidegate_core::{Error, Kind};
 use tidegate_state::SqlStateStore;
@@ -235,6 +235,7 @@ pub(crate) fn materialization(attempt: &AttemptKey, rows: u64, second: i64) -> M
         counts: counts(rows),
         plugins: vec![("upper@1.0.0".to_owned(), Digest::of(b"upper"))],
         duration_ms: 1_234,
+        watermark: rows.is_multiple_of(2).then(|| Watermark(json!({"value": rows}))),
     }
 }
 

@@ -5,6 +5,7 @@ use tidegate_core::port::{Change, ChangeBy};
 use super::super::error::{ClickHouseError, Result};
 use super::super::server::Server;
 use super::super::sql::name;
+use super::super::told_type::integer;
 use super::definition::{LOAD_COLUMN, TableDefinition, load_column_ddl, tuple};
 use super::live::LiveTable;
 
@@ -221,15 +222,6 @@ fn widens(from: &str, to: &str) -> bool {
         (from, to),
         ("Float32", "Float64") | ("Date", "Date32") | ("FixedString", "String")
     ) || (from.starts_with("FixedString(") && to == "String")
-}
-
-/// Whether signed, and how many bits.
-fn integer(data_type: &str) -> Option<(bool, u32)> {
-    let (signed, bits) = match data_type.strip_prefix("UInt") {
-        Some(bits) => (false, bits),
-        None => (true, data_type.strip_prefix("Int")?),
-    };
-    Some((signed, bits.parse().ok()?))
 }
 
 /// Precision and scale.
