@@ -498,7 +498,13 @@ async fn operators_see_partitions_sizes_and_the_servers_health() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_over_assets_runs_inside_the_warehouse() {
-    let trial = Trial::new(&engine().0, "upsert", "").await;
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let told = heard.clone();
+    let judge = move |statement: &str| {
+        told.lock().unwrap().push(statement.to_owned());
+        Fate::Pass
+    };
+    let trial = Trial::new(&proxy::start_told(&engine().0, judge, || ()), "upsert", "").await;
     let project = &trial.project;
     let sums = |sql: &str| {
         format!(
@@ -519,6 +525,21 @@ destination: {{resource: warehouse, load: replace, role: metric}}"
         trial.give(generation);
         project.tidegate(&["run", "--all"]).succeeded();
     }
+    // No row of it passes through the host.
+    let filled = |what: &str| {
+        let statements = heard.lock().unwrap();
+        statements
+            .iter()
+            .any(|told| told.starts_with("INSERT INTO `_tidegate_stage_") && told.contains(what))
+    };
+    assert!(filled("SELECT toDate(at) AS day"));
+    assert!(
+        !heard
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|told| told.starts_with("SELECT") && told.contains("AS orders FROM"))
+    );
     // Older rows of a key do not count: the query reads what an upsert means.
     assert_eq!(
         trial.text("SELECT day, orders FROM daily ORDER BY day").await,

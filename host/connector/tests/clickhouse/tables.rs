@@ -259,3 +259,26 @@ async fn a_table_changed_by_hand_between_runs_is_loaded_or_refused_but_never_gar
         "30\t435"
     );
 }
+
+#[tokio::test]
+async fn a_metric_of_other_aggregates_has_an_engine_and_types_of_its_own() {
+    let warehouse = Warehouse::new().await;
+    let asset = orders(
+        "destination: {resource: w, load: replace, role: metric, engine: AggregatingMergeTree, order_by: [id], \
+         columns: {name: {type: 'SimpleAggregateFunction(any, Nullable(String))'}, \
+         amount: {type: 'SimpleAggregateFunction(max, Nullable(Int64))'}, at: {type: \"SimpleAggregateFunction(max, DateTime64(3, 'UTC'))\"}}}",
+    );
+    let attempt = Attempt::new(&warehouse, &asset, 1, "one");
+    attempt
+        .load(&[rows(0..10, 1, 5), rows(0..10, 2, 3)])
+        .await
+        .unwrap();
+    assert_eq!(
+        warehouse
+            .text("SELECT count(), sum(amount), max(at) FROM orders FINAL")
+            .await,
+        "10\t50\t2013-01-03 00:00:00.009"
+    );
+    assert_eq!(warehouse.changes(&asset).await.unwrap(), []);
+    assert_eq!(warehouse.read(&asset, None).await.unwrap().len(), 10);
+}
