@@ -687,3 +687,31 @@ destination: {{resource: warehouse, load: {load}}}"
     project.asset("copy", "source: {resource: raw, path: orders.csv, cursor: {column: id}}\ncolumns: [{name: id, type: int64, key: true}]\ndestination: {resource: warehouse, load: upsert}");
     project.tidegate(&["check"]).failed(3, "schema.cursor");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_a_time_is_in_no_slice_and_waits_in_quarantine() {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let project = &trial.project;
+    for statement in [
+        "CREATE TABLE shop (id Int64, at Nullable(DateTime64(3, 'UTC'))) ENGINE = MergeTree ORDER BY id",
+        "INSERT INTO shop VALUES (1, '2024-01-31 23:59:59'), (2, NULL), (3, '2024-02-01 00:00:00'), (4, '2023-12-31 00:00:00')",
+    ] {
+        trial.client.query_raw(statement).execute().await.unwrap();
+    }
+    project.asset(
+        "sliced",
+        "source: {resource: warehouse, table: shop}
+columns:
+  - {name: id, type: int64, key: true}
+  - {name: at, type: \"timestamp(ms, UTC)\", nullable: false}
+destination: {resource: warehouse, load: replace_partition}
+partitions: {monthly: {column: at, start: 2024-01, end: 2024-03}}",
+    );
+    project.tidegate(&["run", "sliced"]).succeeded();
+    assert_eq!(trial.text("SELECT id FROM sliced ORDER BY id").await, "1\n3");
+    let shown = project
+        .tidegate(&["quarantine", "show", "sliced"])
+        .succeeded()
+        .stdout;
+    assert!(shown.contains("partition.missing"), "{shown}");
+}

@@ -156,9 +156,7 @@ impl ClickHouseError {
                 Class::TooManyParts => {
                     "load larger blocks less often, or let `tidegate clickhouse merges` show what holds the merges up"
                 }
-                Class::Memory => {
-                    "raise the server's or the user's memory limit, or make `block_bytes` smaller"
-                }
+                Class::Memory => "raise the server's or the user's memory limit, or make `block` smaller",
                 Class::Disk => "make room on the server's disk, then take the run up again",
                 Class::ReadOnly => {
                     "let the user write: its profile has `readonly`, or the table lost its Keeper"

@@ -224,6 +224,7 @@ pub(super) async fn selection(
     window: Option<&Partition>,
 ) -> Result<String> {
     let slice = config.slice(columns, window);
+    let configured = matches!(config, CheckedSource::Configured(_));
     let from = match config {
         CheckedSource::Asset { table, .. } => {
             let live = LiveTable::read(server, &table)
@@ -240,6 +241,11 @@ pub(super) async fn selection(
         CheckedSource::Configured(config) => from(server, &config).await?,
     };
     let condition = match (window, slice) {
+        // A row without a value is in no slice, and whoever asked has to hear of it.
+        (Some(window), Some(column)) if configured => {
+            let inside = slice_condition(&column, window);
+            format!(" WHERE ({inside}) OR {} IS NULL", name(&column.name))
+        }
         (Some(window), Some(column)) => format!(" WHERE {}", slice_condition(&column, window)),
         _ => String::new(),
     };

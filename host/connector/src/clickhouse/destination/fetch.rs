@@ -25,7 +25,8 @@ impl ClickHouseDestination {
         source.connector == "clickhouse"
             && from_json::<ResourceConfig>(&source.resource)
                 .is_ok_and(|resource| resource.is_same_place(&self.resource))
-            && (window.is_none() || config.slice(&source.columns, window).is_some())
+            // Of a table that is nobody's asset, rows without a value in the slice's column are for the quarantine.
+            && (window.is_none() || matches!(config, CheckedSource::Asset { slice: Some(_), .. }))
             // The server would make a number that is too large another, and a text that is no UUID none, without a word.
             && self.config.table.columns.iter().all(|column| !column.told)
     }
@@ -55,6 +56,7 @@ impl ClickHouseDestination {
                     let rows = rows_of(&self.server, &stage.to_string()).await?;
                     if let Some(stage) = &mut self.current {
                         stage.rows = rows;
+                        // No bytes pass here: the digest is of what was asked.
                         stage.digest.update(&statement);
                     }
                     return Ok(rows);

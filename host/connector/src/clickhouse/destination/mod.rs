@@ -92,12 +92,15 @@ impl ClickHouseDestination {
         if committed.is_none() {
             staging.take_over(&server, open.staged).await?;
         }
-        let live = LiveTable::read(&server, &config.table.name).await?;
+        let mut live = LiveTable::read(&server, &config.table.name).await?;
         if live.is_some() {
             let changes = differences(&config.table, live.as_ref());
             mend(&server, &config.table.name, &changes, config.evolve).await?;
+            if !changes.is_empty() {
+                live = LiveTable::read(&server, &config.table.name).await?;
+            }
         }
-        let mut destination = Self {
+        Ok(Self {
             blocks: BlockBuilder::new(&open.schema, config.block_bytes)?,
             server,
             resource: resource.clone(),
@@ -110,7 +113,7 @@ impl ClickHouseDestination {
             calendar,
             log: open.log.clone(),
             committed,
-            live: None,
+            live,
             first: None,
             block: 0,
             current: None,
@@ -118,15 +121,7 @@ impl ClickHouseDestination {
             parts: open.staged.to_vec(),
             number: 0,
             config,
-        };
-        if live.is_some() {
-            destination.live = destination.read_live().await?;
-        }
-        Ok(destination)
-    }
-
-    async fn read_live(&self) -> Result<Option<LiveTable>> {
-        LiveTable::read(&self.server, &self.config.table.name).await
+        })
     }
 
     /// The table, made where it is not there; the first rows say which texts are dictionaries.
@@ -138,7 +133,7 @@ impl ClickHouseDestination {
             }
             self.server.execute(&definition.create()).await?;
             // Where somebody else made it in between, it must fit all the same.
-            self.live = self.read_live().await?;
+            self.live = LiveTable::read(&self.server, &self.config.table.name).await?;
             let changes = differences(&self.config.table, self.live.as_ref());
             mend(
                 &self.server,
