@@ -15,9 +15,9 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use clickhouse::{Client, Compression};
+use clickhouse::Client;
 
-use login::engine;
+use login::{engine, new_database};
 use proxy::Fate;
 use support::{Project, repository};
 
@@ -38,18 +38,7 @@ impl Trial {
         let (direct, user, password) = engine();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let database = format!("cli_{}_{number}", std::process::id());
-        let client = Client::default()
-            .with_url(direct)
-            .with_user(&user)
-            .with_password(&password)
-            .with_compression(Compression::None);
-        for statement in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
-            client
-                .query_raw(&format!("{statement} {database}"))
-                .execute()
-                .await
-                .unwrap();
-        }
+        let client = new_database(&direct, &database).await;
         let project = Project::new().with("TIDEGATE_SECRET_WAREHOUSE", &password);
         project.write(
             "schemas/project.yaml",
@@ -76,10 +65,7 @@ checkpoint: {{every_rows: 2000}}
 {rest}"
             ),
         );
-        let trial = Self {
-            project,
-            client: client.with_database(&database),
-        };
+        let trial = Self { project, client };
         trial.give(1);
         trial
     }

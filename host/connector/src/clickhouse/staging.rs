@@ -72,7 +72,7 @@ impl fmt::Display for StageName {
 
 impl StageName {
     /// The name without its holder: what a part is known by.
-    fn base(&self) -> String {
+    pub(super) fn base(&self) -> String {
         let number = match self.number {
             StageNumber::Sealed(number) => number.to_string(),
             StageNumber::Assembled => "all".into(),
@@ -133,11 +133,6 @@ impl Staging {
     /// The name under which this attempt holds a part.
     pub(super) fn held(&self, part: &Part) -> String {
         format!("{}_h{}", part.name, self.epoch)
-    }
-
-    /// The name of a part, whoever holds it.
-    pub(super) fn part_name(stage: &StageName) -> String {
-        stage.base()
     }
 
     /// The token of a block: the same for the same block of the same attempt.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use chrono::{NaiveDate, TimeZone, Utc};
-use clickhouse::{Client, Compression};
+use clickhouse::Client;
 use tidegate_connector::clickhouse::ClickHouseConnector;
 use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
 use tidegate_core::port::{
@@ -16,6 +16,7 @@ use tidegate_core::schema::{Asset, Column, Document, Node, decode};
 use tidegate_core::{Error, Result};
 
 pub(crate) use crate::login::engine;
+use crate::login::new_database;
 
 /// Databases made so far, for a name of each.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -42,21 +43,9 @@ impl Warehouse {
         let (_, user, password) = engine();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let database = format!("test_{}_{number}", std::process::id());
-        let client = Client::default()
-            .with_url(url)
-            .with_user(&user)
-            .with_password(&password)
-            .with_compression(Compression::None);
-        for statement in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
-            client
-                .query_raw(&format!("{statement} {database}"))
-                .execute()
-                .await
-                .unwrap();
-        }
         Self {
             resource: resource(url, &database, &user, &password),
-            client: client.with_database(&database),
+            client: new_database(url, &database).await,
             database,
         }
     }

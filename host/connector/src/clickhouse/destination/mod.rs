@@ -246,7 +246,7 @@ impl ClickHouseDestination {
             .await?;
         if let Some(stage) = self.current.take() {
             self.parts.push(Part {
-                name: Staging::part_name(&stage.name),
+                name: stage.name.base(),
                 rows,
                 bytes: number(&bytes)?,
                 sha256: stage
