@@ -627,6 +627,49 @@ destination: {resource: warehouse, columns: {id: {type: Float32}}}",
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_the_table_cannot_hold_is_refused_with_its_row() {
+    let trial = Trial::new(&engine().0, "append", "").await;
+    let project = &trial.project;
+    project.write(
+        "in/nested.jsonl",
+        r#"{"id": 1, "days": ["2024-01-01", null], "seen": {"first": "2024-01-01"}}
+{"id": 2, "days": ["2024-01-01", "1899-12-31", "10000-01-01"], "seen": {"first": "2024-01-01"}}
+{"id": 3, "days": [], "seen": {"first": "-0044-03-15"}}
+"#,
+    );
+    project.asset(
+        "nested",
+        "source: {resource: raw, path: nested.jsonl}
+columns:
+  - {name: id, type: int64, key: true}
+  - {name: days, type: list(date32), nullable: false}
+  - {name: seen, type: \"struct(first: date32)\", nullable: false}
+destination: {resource: warehouse}",
+    );
+    project.tidegate(&["run", "nested"]).succeeded();
+    assert_eq!(
+        trial.text("SELECT * FROM nested").await,
+        "1\t['2024-01-01',NULL]\t('2024-01-01')"
+    );
+    let shown = project
+        .tidegate(&["quarantine", "show", "nested"])
+        .succeeded()
+        .stdout;
+    assert!(
+        shown.contains("`days` is [") && shown.contains("`seen` is {"),
+        "{shown}"
+    );
+    // A table is one asset's.
+    project.asset(
+        "other",
+        "source: {resource: raw, path: nested.jsonl}
+columns: [{name: id, type: int64, key: true}]
+destination: {resource: warehouse, table: nested}",
+    );
+    project.tidegate(&["check"]).failed(3, "schema.same_place");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_new_is_read_and_nothing_is_missed() {
     let trial = Trial::new(&engine().0, "append", "").await;
     let project = &trial.project;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int16Type, Int32Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef};
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, OffsetBuffer};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
 use tidegate_core::port::{ColumnDomain, Domain};
@@ -28,25 +28,7 @@ impl Domained {
 
     /// Which values are outside; none where all are inside, as nearly always.
     pub(crate) fn outside(&self, column: &ArrayRef) -> Option<BooleanBuffer> {
-        let outside = match &self.domain {
-            Domain::Between { least, greatest } => {
-                let inside = |value: i128| value >= *least && value <= *greatest;
-                whole_numbers(column, |value| !inside(value))?
-            }
-            Domain::Uuid => texts(column, is_uuid)?,
-            Domain::Ipv4 => texts(column, |text| text.parse::<Ipv4Addr>().is_ok())?,
-            Domain::Ipv6 => texts(column, |text| {
-                text.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv4Addr>().is_ok()
-            })?,
-            Domain::OneOf(words) => texts(column, |text| words.iter().any(|word| word == text))?,
-            Domain::Bytes(most) => texts(column, |text| text.len() <= *most)?,
-        };
-        // What a slot without a value holds is nobody's business.
-        let outside = match column.nulls() {
-            Some(nulls) => &outside & nulls.inner(),
-            None => outside,
-        };
-        (outside.count_set_bits() > 0).then_some(outside)
+        outside(&self.domain, column)
     }
 
     /// What is wrong with a row's value, or none.
@@ -58,6 +40,58 @@ impl Domained {
             .and_then(|formatter| formatter.value(0).try_to_string().ok())
             .unwrap_or_else(|| "a date past all calendars".into());
         Some(format!("`{name}` is {shown}, which the destination cannot hold"))
+    }
+}
+
+/// Which values of a column are outside a domain; none where all are inside.
+fn outside(domain: &Domain, column: &ArrayRef) -> Option<BooleanBuffer> {
+    let outside = match domain {
+        Domain::Between { least, greatest } => {
+            let inside = |value: i128| value >= *least && value <= *greatest;
+            whole_numbers(column, |value| !inside(value))?
+        }
+        Domain::Uuid => texts(column, is_uuid)?,
+        Domain::Ipv4 => texts(column, |text| text.parse::<Ipv4Addr>().is_ok())?,
+        Domain::Ipv6 => texts(column, |text| {
+            text.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv4Addr>().is_ok()
+        })?,
+        Domain::OneOf(words) => texts(column, |text| words.iter().any(|word| word == text))?,
+        Domain::Bytes(most) => texts(column, |text| text.len() <= *most)?,
+        Domain::Members(members) => members
+            .iter()
+            .filter_map(|(index, domain)| member(domain, column, *index))
+            .reduce(|all, bits| &all | &bits)?,
+    };
+    // What a slot without a value holds is nobody's business.
+    let outside = match column.nulls() {
+        Some(nulls) => &outside & nulls.inner(),
+        None => outside,
+    };
+    (outside.count_set_bits() > 0).then_some(outside)
+}
+
+/// Which rows have a member that is outside a domain.
+fn member(domain: &Domain, column: &ArrayRef, index: usize) -> Option<BooleanBuffer> {
+    let spread = |outside: BooleanBuffer, offsets: &OffsetBuffer<i32>| {
+        BooleanBuffer::collect_bool(column.len(), |row| {
+            let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
+            (start..end).any(|at| outside.value(at))
+        })
+    };
+    match column.data_type() {
+        DataType::List(_) => {
+            let list = column.as_list::<i32>();
+            Some(spread(outside(domain, list.values())?, list.offsets()))
+        }
+        DataType::Map(..) => {
+            let map = column.as_map();
+            Some(spread(
+                outside(domain, map.entries().columns().get(index)?)?,
+                map.offsets(),
+            ))
+        }
+        DataType::Struct(_) => outside(domain, column.as_struct().columns().get(index)?),
+        _ => None,
     }
 }
 
@@ -113,7 +147,10 @@ fn is_uuid(text: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int64Array, StringArray};
+    use arrow_array::builder::{Int64Builder, MapBuilder, StringBuilder};
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Int64Array, ListArray, StringArray, StructArray};
+    use arrow_schema::{Field, Fields};
 
     use super::*;
 
@@ -158,5 +195,39 @@ mod tests {
         assert_eq!(outside(bytes.clone(), &numbers), [0, 3]);
         // A slice looks at its own rows.
         assert_eq!(outside(bytes, &numbers.slice(1, 2)), [0_usize; 0]);
+    }
+
+    #[test]
+    fn a_row_is_outside_where_a_member_is() {
+        let small = Domain::Between {
+            least: 0,
+            greatest: 9,
+        };
+        let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([
+            Some(vec![Some(1), Some(10)]),
+            Some(vec![]),
+            None,
+            Some(vec![None, Some(9)]),
+            Some(vec![Some(-1)]),
+        ]));
+        let items = Domain::Members(vec![(0, small.clone())]);
+        assert_eq!(outside(items.clone(), &lists), [0, 4]);
+        assert_eq!(outside(items.clone(), &lists.slice(3, 2)), [1]);
+        let plain: ArrayRef = Arc::new(Int64Array::from(vec![5, 5, 5, 11, 5]));
+        let fields = Fields::from(vec![
+            Field::new("l", lists.data_type().clone(), true),
+            Field::new("p", DataType::Int64, true),
+        ]);
+        let structs: ArrayRef = Arc::new(StructArray::new(fields, vec![lists, plain], None));
+        let members = Domain::Members(vec![(0, items), (1, small.clone())]);
+        assert_eq!(outside(members, &structs), [0, 3, 4]);
+        let mut map = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+        for value in [3, 30] {
+            map.keys().append_value("k");
+            map.values().append_value(value);
+            map.append(true).unwrap();
+        }
+        let map: ArrayRef = Arc::new(map.finish());
+        assert_eq!(outside(Domain::Members(vec![(1, small)]), &map), [1]);
     }
 }

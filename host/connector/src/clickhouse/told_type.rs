@@ -7,7 +7,7 @@ use tidegate_core::port::Domain;
 use tidegate_core::schema::Column;
 use tidegate_core::types::{LogicalType, TimeUnit};
 
-use super::types::{Calendar, column_type, digits_of, wire_range};
+use super::types::{Calendar, bare, column_type, digits_of, wire_range};
 
 /// Why a told type is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,9 @@ pub(super) fn domain(data_type: &LogicalType, table_type: &str, calendar: Calend
         LogicalType::Date32 | LogicalType::Timestamp(..) => {
             let (least, greatest) = wire_range(data_type, calendar)?.into_inner();
             between(least.into(), greatest.into())
+        }
+        LogicalType::List(_) | LogicalType::Struct(_) | LogicalType::Map(..) => {
+            Domain::of_parts(data_type, &|plain| domain(plain, &bare(plain), calendar))
         }
         _ => {
             let ((signed, bits), (own_signed, own_bits)) = (integer(inner)?, own_integer(data_type)?);

@@ -188,7 +188,8 @@ fn member(data_type: &LogicalType) -> String {
     }
 }
 
-fn bare(data_type: &LogicalType) -> String {
+/// The type of what is never missing.
+pub(super) fn bare(data_type: &LogicalType) -> String {
     match data_type {
         LogicalType::Boolean => "Bool".into(),
         LogicalType::Int8 => "Int8".into(),

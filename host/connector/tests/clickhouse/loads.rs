@@ -1,6 +1,10 @@
 //! Loads of all four kinds: what is shown, when, and that again changes nothing.
 
-use crate::support::{Attempt, Warehouse, commit, month, orders, rows};
+use std::sync::Arc;
+
+use tidegate_core::port::LogLevel;
+
+use crate::support::{Attempt, Heard, Warehouse, commit, month, orders, rows};
 
 const ALL: &str = "SELECT count(), sum(id), ifNull(sum(amount), 0), uniqExact(id) FROM orders";
 
@@ -231,6 +235,25 @@ async fn an_abandoned_attempt_leaves_nothing_that_was_not_staged() {
     let destination = Attempt::new(&warehouse, &asset, 3, "two").open().await.unwrap();
     assert_eq!(warehouse.text(STAGED).await, "0");
     drop(destination);
+}
+
+#[tokio::test]
+async fn half_of_the_partitions_that_may_be_there_are_worth_a_warning() {
+    let warehouse = Warehouse::new().await;
+    let asset =
+        orders("destination: {resource: w, load: append, partition: day, time: at, max_partitions: 6}");
+    for (epoch, day, warned) in [(1, 0, 0), (2, 1, 0), (3, 2, 0), (4, 3, 1)] {
+        let heard = Arc::new(Heard::default());
+        let token = format!("load {epoch}");
+        let attempt = Attempt::new(&warehouse, &asset, epoch, &token).told(heard.clone());
+        attempt.load(&[rows(0..10, day, 1)]).await.unwrap();
+        let lines = heard.lines();
+        assert_eq!(lines.len(), warned, "{lines:?}");
+        for line in lines {
+            assert_eq!(line.level, LogLevel::Warn);
+            assert!(line.message.contains("4 partitions; past 6"), "{}", line.message);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A database of its own on the engine of the tests, and loads and reads as a run would make them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
@@ -9,7 +9,7 @@ use clickhouse::Client;
 use tidegate_connector::clickhouse::ClickHouseConnector;
 use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
 use tidegate_core::port::{
-    Change, Commit, Connector, Destination, LoadReceipt, OpenChanges, OpenDestination, OpenSource, Part,
+    Change, Commit, Connector, Destination, LoadReceipt, LogLine, LogSink, OpenChanges, OpenDestination, OpenSource, Part,
     SourceBatch, Unheard,
 };
 use tidegate_core::schema::{Asset, Column, Document, Node, decode};
@@ -250,6 +250,23 @@ pub(crate) struct Attempt<'a> {
     pub(crate) epoch: i64,
     pub(crate) token: &'a str,
     pub(crate) staged: Vec<Part>,
+    pub(crate) log: Arc<dyn LogSink>,
+}
+
+/// What a destination said.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<LogLine>>);
+
+impl LogSink for Heard {
+    fn line(&self, line: LogLine) {
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Heard {
+    pub(crate) fn lines(&self) -> Vec<LogLine> {
+        self.0.lock().unwrap().clone()
+    }
 }
 
 impl<'a> Attempt<'a> {
@@ -261,7 +278,13 @@ impl<'a> Attempt<'a> {
             epoch,
             token,
             staged: Vec::new(),
+            log: Arc::new(Unheard),
         }
+    }
+
+    pub(crate) fn told(mut self, log: Arc<Heard>) -> Self {
+        self.log = log;
+        self
     }
 
     pub(crate) fn of(mut self, partition: Partition) -> Self {
@@ -291,7 +314,7 @@ impl<'a> Attempt<'a> {
             schema: Column::schema(&self.asset.columns),
             staged: &self.staged,
             batch_rows: 8_192,
-            log: Arc::new(Unheard),
+            log: self.log.clone(),
             secrets: &[],
         };
         ClickHouseConnector.open_destination(open).await

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::plan::{AssetName, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
 use crate::port::{Change, LogSink};
 use crate::schema::{Asset, Column, Node};
+use crate::types::LogicalType;
 
 /// Where a source stopped: made and read by the source alone. Null where nobody can go on from there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -227,6 +228,27 @@ pub enum Domain {
     OneOf(Vec<String>),
     /// Texts of so many bytes at most.
     Bytes(usize),
+    /// Lists, structs and maps whose members, by their places in the Arrow type, are in these domains: the items of a list
+    /// are at 0, the keys of a map at 0 and its values at 1.
+    Members(Vec<(usize, Domain)>),
+}
+
+impl Domain {
+    /// The domain of a type whose plain parts have the domains that `plain` says; none where all values are inside.
+    pub fn of_parts(data_type: &LogicalType, plain: &impl Fn(&LogicalType) -> Option<Self>) -> Option<Self> {
+        let parts: Vec<&LogicalType> = match data_type {
+            LogicalType::List(item) => vec![item],
+            LogicalType::Map(key, value) => vec![key, value],
+            LogicalType::Struct(fields) => fields.iter().map(|field| &field.data_type).collect(),
+            other => return plain(other),
+        };
+        let members: Vec<_> = parts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, part)| Some((index, Self::of_parts(part, plain)?)))
+            .collect();
+        (!members.is_empty()).then_some(Self::Members(members))
+    }
 }
 
 /// Takes batches, and shows all of them at once or none.

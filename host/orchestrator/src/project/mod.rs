@@ -4,6 +4,7 @@ mod changes;
 mod checks;
 mod connect;
 mod packages;
+mod places;
 mod prepare;
 mod source_columns;
 

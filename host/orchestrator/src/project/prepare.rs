@@ -115,6 +115,7 @@ impl Project {
                 Err(more) => errors.extend(more),
             }
         }
+        errors.extend(self.shared_places(&plans));
         // Two assets of one broken resource tell of it once.
         let mut told: Vec<Error> = Vec::new();
         for error in errors {
