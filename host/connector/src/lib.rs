@@ -6,6 +6,7 @@ pub mod clickhouse;
 mod durable;
 pub mod file;
 mod manifest;
+pub mod postgres;
 
 use std::sync::Arc;
 
@@ -16,5 +17,6 @@ pub fn all() -> Vec<Arc<dyn Connector>> {
     vec![
         Arc::new(file::FileConnector),
         Arc::new(clickhouse::ClickHouseConnector),
+        Arc::new(postgres::PostgresConnector),
     ]
 }
