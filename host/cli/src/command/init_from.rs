@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use tidegate_core::port::{Connector, Discovered};
+use tidegate_core::port::Discovered;
 use tidegate_core::schema::{Column, Document, ReferenceKind};
 use tidegate_core::{Error, Errors, Kind};
 use url::Url;

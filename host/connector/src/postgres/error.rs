@@ -112,7 +112,7 @@ impl PostgresError {
             Self::OutsideSlice { .. } => "postgres.outside_partition",
             Self::NotLoaded { .. } => "postgres.not_loaded",
             Self::NoColumn { .. } => "postgres.no_column",
-            Self::BadColumn { .. } => "postgres.column",
+            Self::BadColumn { .. } => "postgres.bad_column",
             Self::BadRow { .. } => "postgres.bad_row",
             Self::Stream(_) => "postgres.stream",
             Self::Internal(_) => "postgres.internal",
@@ -125,14 +125,16 @@ impl PostgresError {
                 Class::Value | Class::Key | Class::Rule => Kind::Data,
                 _ => Kind::Resource,
             },
-            Self::OutsideSlice { .. } | Self::BadRow { .. } => Kind::Data,
-            Self::NoColumn { .. } | Self::BadColumn { .. } => Kind::Schema,
+            Self::OutsideSlice { .. }
+            | Self::BadRow { .. }
+            | Self::NoColumn { .. }
+            | Self::BadColumn { .. } => Kind::Data,
+            Self::TableDiffers { .. } => Kind::Schema,
             Self::Network { .. }
             | Self::Timeout { .. }
             | Self::Tls { .. }
             | Self::TooOld { .. }
             | Self::Answer { .. }
-            | Self::TableDiffers { .. }
             | Self::StagedLost { .. }
             | Self::NotLoaded { .. }
             | Self::Stream(_) => Kind::Resource,

@@ -96,12 +96,12 @@ impl PostgresSource {
             // Of two rows of one key the later one must come later.
             order = format!(" ORDER BY {}", name(&cursor.column));
         }
-        let shares = if order.is_empty() {
+        let pages = if order.is_empty() {
             target.shares(&mut session, settings.parallel, open).await?
         } else {
             vec![String::new()]
         };
-        let statements = shares
+        let statements: Vec<String> = pages
             .into_iter()
             .map(|share| {
                 let mut all = conditions.clone();
@@ -115,44 +115,27 @@ impl PostgresSource {
                     selection.list, target.from
                 )
             })
-            .collect::<Vec<_>>();
-        let readers = (settings.parallel as usize).min(statements.len());
-        let mut sessions = Vec::new();
-        let snapshot = if readers > 1 {
-            let id = session
-                .text("SELECT pg_export_snapshot()")
-                .await?
-                .unwrap_or_default();
-            for _ in 0..readers {
-                let mut reader = server.connect().await?;
-                reader
-                    .execute(&format!("{BEGIN}; SET TRANSACTION SNAPSHOT {}", literal(&id)))
-                    .await?;
-                sessions.push(reader);
-            }
-            Some(session)
-        } else {
-            sessions.push(session);
-            None
-        };
+            .collect();
+        let count = (settings.parallel as usize).min(statements.len());
+        let (crew, snapshot) = crew(&server, session, count).await?;
         let schema = Column::schema(&open.spec.columns);
         let work = Arc::new(Work {
             statements,
             next: AtomicUsize::new(0),
         });
-        let (sender, batches) = mpsc::channel(AHEAD_BATCHES * readers);
-        let mut tasks = JoinSet::new();
+        let (sender, batches) = mpsc::channel(AHEAD_BATCHES * count);
+        let mut readers = JoinSet::new();
         let shapes = Arc::new(selection.shapes);
         let (guarded, batch_rows) = (selection.guarded, open.batch_rows);
-        for reader in sessions {
+        for member in crew {
             let (schema, shapes) = (schema.clone(), shapes.clone());
             let decoder = move || Decoder::new(schema.clone(), &shapes, guarded, batch_rows);
-            tasks.spawn(read(reader, work.clone(), decoder, sender.clone()));
+            readers.spawn(read(member, work.clone(), decoder, sender.clone()));
         }
         Ok(Self {
             schema,
             batches,
-            readers: tasks,
+            readers,
             on_bad_row: settings.on_bad_row,
             watermark,
             snapshot,
@@ -183,6 +166,26 @@ impl PostgresSource {
             rejects: decoded.rejects,
         }))
     }
+}
+
+/// Sessions that read, all of one snapshot, and the one that keeps it for those that begin late.
+async fn crew(server: &Server, mut first: Session, count: usize) -> Result<(Vec<Session>, Option<Session>)> {
+    if count <= 1 {
+        return Ok((vec![first], None));
+    }
+    let id = first
+        .text("SELECT pg_export_snapshot()")
+        .await?
+        .unwrap_or_default();
+    let mut crew = Vec::new();
+    for _ in 0..count {
+        let mut member = server.connect().await?;
+        member
+            .execute(&format!("{BEGIN}; SET TRANSACTION SNAPSHOT {}", literal(&id)))
+            .await?;
+        crew.push(member);
+    }
+    Ok((crew, Some(first)))
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@ use tidegate_core::port::Part;
 use super::error::{PostgresError, Result};
 use super::server::{Session, value};
 use super::sql::{literal, name};
-use super::table::TableDefinition;
+use super::table::{TableColumn, TableDefinition};
 
 /// What the names of all of them begin with.
 const PREFIX: &str = "_tidegate_stage_";
@@ -64,7 +64,7 @@ impl Stages {
         let columns: Vec<String> = columns
             .iter()
             .filter_map(|column| target.column(column))
-            .map(|column| column.ddl())
+            .map(TableColumn::ddl)
             .collect();
         format!(
             "CREATE {unlogged}TABLE {} ({}) WITH (autovacuum_enabled = false)",

@@ -95,13 +95,13 @@ async fn what_is_not_there_or_another_is_named() {
         (
             "{table: shop}",
             "[{name: price, type: float64}]",
-            "postgres.column",
+            "postgres.bad_column",
             "the server has `numeric`, which is `decimal(p,s)` or `utf8`, not `float64`",
         ),
         (
             "{table: shop}",
             "[{name: ref, type: int64}]",
-            "postgres.column",
+            "postgres.bad_column",
             "the server has `uuid`, which can be read as `utf8`, not `int64`",
         ),
         (

@@ -6,6 +6,7 @@ mod discover;
 mod errors;
 mod faults;
 mod loads;
+#[allow(dead_code, reason = "the tests of the command line use the rest")]
 mod proxy;
 mod server;
 mod sources;

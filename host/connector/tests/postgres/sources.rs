@@ -231,7 +231,7 @@ async fn only_what_is_new_is_read() {
         .read_source(&spec(0), None, Some(&mark))
         .await
         .unwrap_err();
-    assert_eq!(endless.code, "postgres.column");
+    assert_eq!(endless.code, "postgres.bad_column");
     let other = Watermark(json!({"column": "id", "value": "7"}));
     warehouse.execute("UPDATE events SET at = now()").await;
     assert_eq!(

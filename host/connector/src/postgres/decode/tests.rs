@@ -138,10 +138,10 @@ fn a_bad_value_takes_its_row_out_and_no_other() {
     }
     stream.extend(TRAILER);
     assert!(decoder.push(&stream).unwrap().is_none());
-    let decoded = decoder.finish().unwrap().unwrap();
+    let taken = decoder.finish().unwrap().unwrap();
     decoder.end().unwrap();
-    assert_eq!((decoded.batch.num_rows(), decoded.first_bad), (2, Some(2)));
-    let rejects = decoded.rejects.unwrap();
+    assert_eq!((taken.batch.num_rows(), taken.first_bad), (2, Some(2)));
+    let rejects = taken.rejects.unwrap();
     assert_eq!(
         rejects.messages.iter().flatten().collect::<Vec<_>>(),
         [
@@ -209,11 +209,11 @@ fn text_that_is_no_utf8_and_json_that_is_another_are_found_by_row() {
     }
     stream.extend(tuple(&[None, None]));
     decoder.push(&stream).unwrap();
-    let decoded = decoder.finish().unwrap().unwrap();
-    assert_eq!(decoded.batch.num_rows(), 3);
-    let members = decoded.batch.column(1).as_struct();
+    let taken = decoder.finish().unwrap().unwrap();
+    assert_eq!(taken.batch.num_rows(), 3);
+    let members = taken.batch.column(1).as_struct();
     assert_eq!(members.column(1).as_primitive::<Decimal128Type>().value(0), 125);
-    let messages = decoded.rejects.unwrap().messages;
+    let messages = taken.rejects.unwrap().messages;
     let messages: Vec<&str> = messages.iter().flatten().collect();
     assert_eq!(messages[0], "`c0` is not UTF-8");
     assert!(
@@ -265,15 +265,15 @@ fn arrays_of_one_dimension_are_lists() {
     }
     stream.extend(tuple(&[None]));
     decoder.push(&stream).unwrap();
-    let decoded = decoder.finish().unwrap().unwrap();
-    let lists = decoded.batch.column(0).as_list::<i32>();
+    let taken = decoder.finish().unwrap().unwrap();
+    let lists = taken.batch.column(0).as_list::<i32>();
     assert_eq!(
         lists.value(0).as_ref(),
         &Int64Array::from(vec![Some(1), None, Some(3)]) as &dyn Array
     );
     assert_eq!((lists.value(1).len(), lists.is_null(2)), (0, true));
     assert_eq!(
-        decoded.rejects.unwrap().messages,
+        taken.rejects.unwrap().messages,
         StringArray::from(vec!["`tags` is an array of 2 dimensions, not a list"])
     );
 }

@@ -19,7 +19,7 @@ use super::{Encode, measured};
 
 /// What writes the values of a column.
 pub(super) fn values<'a>(column: &'a ArrayRef, wire: &Wire) -> Result<Box<dyn Encode + 'a>> {
-    let unfit = || {
+    let refused = || {
         PostgresError::Internal(format!(
             "a column of {} cannot travel as {wire:?}",
             column.data_type()
@@ -58,16 +58,16 @@ pub(super) fn values<'a>(column: &'a ArrayRef, wire: &Wire) -> Result<Box<dyn En
         (DataType::Time64(TimeUnit::Microsecond), Wire::Time) => Box::new(Scaled::new(column, 1, time)),
         (DataType::Timestamp(unit, _), Wire::Timestamp) => Box::new(Times {
             values: counts(column),
-            unit_us: unit_us(*unit).ok_or_else(unfit)?,
+            unit_us: unit_us(*unit).ok_or_else(refused)?,
         }),
         (DataType::Duration(unit), Wire::Interval) => {
-            Box::new(Scaled::new(column, unit_us(*unit).ok_or_else(unfit)?, interval))
+            Box::new(Scaled::new(column, unit_us(*unit).ok_or_else(refused)?, interval))
         }
         (DataType::List(_), Wire::Array(item)) => Box::new(Lists::new(column.as_list(), item)?),
         (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), Wire::Jsonb | Wire::Text) => {
             Box::new(Json::new(column, *wire == Wire::Jsonb)?)
         }
-        _ => return integers(column, wire).ok_or_else(unfit),
+        _ => return integers(column, wire).ok_or_else(refused),
     })
 }
 

@@ -34,8 +34,8 @@ fn found(data_type: &LogicalType) -> Found {
     Found::Plain(kind.into())
 }
 
-#[test]
-fn values_come_back_as_they_went() {
+/// A column of each type: values at its ends, and one that is missing.
+fn columns() -> Vec<ArrayRef> {
     let decimals = |values: Vec<Option<i128>>, precision, scale| -> ArrayRef {
         Arc::new(
             Decimal128Array::from(values)
@@ -44,7 +44,7 @@ fn values_come_back_as_they_went() {
         )
     };
     let wide = |power: u32| i256::from_i128(10).checked_pow(power).unwrap();
-    let columns: Vec<ArrayRef> = vec![
+    vec![
         Arc::new(BooleanArray::from(vec![
             Some(true),
             None,
@@ -126,7 +126,12 @@ fn values_come_back_as_they_went() {
             Some(vec![]),
             Some(vec![Some(-1)]),
         ])),
-    ];
+    ]
+}
+
+#[test]
+fn values_come_back_as_they_went() {
+    let columns = columns();
     let types: Vec<LogicalType> = columns
         .iter()
         .map(|column| LogicalType::from_arrow(column.data_type()).unwrap())
@@ -155,8 +160,8 @@ fn values_come_back_as_they_went() {
         .collect();
     let mut decoder = Decoder::new(schema, &shapes, false, 100);
     decoder.push(&bytes).unwrap();
-    let decoded = decoder.finish().unwrap().unwrap();
+    let read = decoder.finish().unwrap().unwrap();
     decoder.end().unwrap();
-    assert!(decoded.rejects.is_none(), "{:?}", decoded.rejects);
-    assert_eq!(decoded.batch, batch);
+    assert!(read.rejects.is_none(), "{:?}", read.rejects);
+    assert_eq!(read.batch, batch);
 }

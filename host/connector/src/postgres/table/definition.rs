@@ -58,7 +58,7 @@ impl TableDefinition {
 
     /// The statements that make the table. Repeating them does nothing.
     pub(in super::super) fn create(&self) -> String {
-        let mut parts: Vec<String> = self.columns.iter().map(|column| column.ddl()).collect();
+        let mut parts: Vec<String> = self.columns.iter().map(TableColumn::ddl).collect();
         if !self.key.is_empty() {
             parts.push(format!(
                 "PRIMARY KEY ({})",

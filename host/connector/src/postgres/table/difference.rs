@@ -5,7 +5,7 @@ use tidegate_core::port::{Change, ChangeBy};
 use super::super::error::{PostgresError, Result};
 use super::super::server::Session;
 use super::super::sql::{literal, name, names};
-use super::definition::TableDefinition;
+use super::definition::{TableColumn, TableDefinition};
 use super::live::{LiveColumn, LiveTable};
 
 /// What has to change, in the order in which it has to be done; all of it is found.
@@ -21,70 +21,15 @@ pub(in super::super) fn differences(wanted: &TableDefinition, live: Option<&Live
         }];
     };
     let place = wanted.place();
-    let change = |what: String, statement: String, by: ChangeBy| Change { what, statement, by };
     if !matches!(live.kind.as_str(), "r" | "p") {
         let what = format!("`{}` is a view or something else that is no table", wanted.name);
-        let statement = format!("DROP VIEW {place}");
-        return vec![change(what, statement, ChangeBy::Hand)];
+        return vec![change(what, format!("DROP VIEW {place}"), ChangeBy::Hand)];
     }
     let mut changes = Vec::new();
     for column in &wanted.columns {
-        let Some(found) = live.column(&column.name) else {
-            let statement = format!("ALTER TABLE {place} ADD COLUMN IF NOT EXISTS {}", column.ddl());
-            changes.push(if column.nullable {
-                change(
-                    format!("column `{}` is new", column.name),
-                    statement,
-                    ChangeBy::Evolve,
-                )
-            } else {
-                // Rows that are there would have no value.
-                change(
-                    format!("column `{}` is new and may not be missing", column.name),
-                    format!("{statement} DEFAULT …"),
-                    ChangeBy::Hand,
-                )
-            });
-            continue;
-        };
-        if found.data_type != column.data_type {
-            changes.push(change(
-                format!(
-                    "column `{}` is {}, and the schema says {}",
-                    column.name, found.data_type, column.data_type
-                ),
-                format!(
-                    "ALTER TABLE {place} ALTER COLUMN {} TYPE {}",
-                    name(&column.name),
-                    column.data_type
-                ),
-                if widens(&found.data_type, &column.data_type) {
-                    ChangeBy::Evolve
-                } else {
-                    ChangeBy::Hand
-                },
-            ));
-        }
-        if column.nullable && !found.nullable {
-            changes.push(change(
-                format!("column `{}` may be missing", column.name),
-                format!(
-                    "ALTER TABLE {place} ALTER COLUMN {} DROP NOT NULL",
-                    name(&column.name)
-                ),
-                ChangeBy::Evolve,
-            ));
-        }
-        if column.comment.is_some() && column.comment != found.comment {
-            changes.push(change(
-                format!("the comment on column `{}` is another", column.name),
-                format!(
-                    "COMMENT ON COLUMN {place}.{} IS {}",
-                    name(&column.name),
-                    literal(column.comment.as_deref().unwrap_or_default())
-                ),
-                ChangeBy::Run,
-            ));
+        match live.column(&column.name) {
+            None => changes.push(added(&place, column)),
+            Some(found) => changes.extend(altered(&place, column, found)),
         }
     }
     let needed =
@@ -119,6 +64,67 @@ pub(in super::super) fn differences(wanted: &TableDefinition, live: Option<&Live
                 "COMMENT ON TABLE {place} IS {}",
                 literal(wanted.comment.as_deref().unwrap_or_default())
             ),
+            ChangeBy::Run,
+        ));
+    }
+    changes
+}
+
+fn change(what: String, statement: String, by: ChangeBy) -> Change {
+    Change { what, statement, by }
+}
+
+/// A column that is not there.
+fn added(place: &str, column: &TableColumn) -> Change {
+    let statement = format!("ALTER TABLE {place} ADD COLUMN IF NOT EXISTS {}", column.ddl());
+    if column.nullable {
+        return change(
+            format!("column `{}` is new", column.name),
+            statement,
+            ChangeBy::Evolve,
+        );
+    }
+    // Rows that are there would have no value.
+    change(
+        format!("column `{}` is new and may not be missing", column.name),
+        format!("{statement} DEFAULT …"),
+        ChangeBy::Hand,
+    )
+}
+
+/// A column that is there.
+fn altered(place: &str, column: &TableColumn, found: &LiveColumn) -> Vec<Change> {
+    let own = name(&column.name);
+    let mut changes = Vec::new();
+    if found.data_type != column.data_type {
+        changes.push(change(
+            format!(
+                "column `{}` is {}, and the schema says {}",
+                column.name, found.data_type, column.data_type
+            ),
+            format!("ALTER TABLE {place} ALTER COLUMN {own} TYPE {}", column.data_type),
+            if widens(&found.data_type, &column.data_type) {
+                ChangeBy::Evolve
+            } else {
+                ChangeBy::Hand
+            },
+        ));
+    }
+    if column.nullable && !found.nullable {
+        changes.push(change(
+            format!("column `{}` may be missing", column.name),
+            format!("ALTER TABLE {place} ALTER COLUMN {own} DROP NOT NULL"),
+            ChangeBy::Evolve,
+        ));
+    }
+    if let Some(comment) = column
+        .comment
+        .as_ref()
+        .filter(|_| column.comment != found.comment)
+    {
+        changes.push(change(
+            format!("the comment on column `{}` is another", column.name),
+            format!("COMMENT ON COLUMN {place}.{own} IS {}", literal(comment)),
             ChangeBy::Run,
         ));
     }

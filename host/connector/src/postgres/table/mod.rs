@@ -5,7 +5,7 @@ mod design;
 mod difference;
 mod live;
 
-pub(super) use definition::TableDefinition;
+pub(super) use definition::{TableColumn, TableDefinition};
 pub(super) use design::{CheckedDestination, Mode, design, with_evolved};
 pub(super) use difference::{differences, mend};
 pub(super) use live::LiveTable;
