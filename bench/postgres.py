@@ -70,13 +70,10 @@ def duckdb_python() -> Path | None:
 
 
 READ = """
-import sys, duckdb
-try:
-    from duckdb_extensions import import_extension
-    import_extension("postgres_scanner")
-except ImportError:
-    duckdb.sql("INSTALL postgres")
-duckdb.sql("LOAD postgres_scanner")
+import glob, os, sys, duckdb, duckdb_extension_postgres_scanner as package
+# The package holds the signed file that DuckDB would fetch.
+pattern = os.path.join(os.path.dirname(package.__file__), "extensions", "*", "postgres_scanner.duckdb_extension")
+duckdb.sql(f"LOAD '{glob.glob(pattern)[0]}'")
 duckdb.sql(f"ATTACH '{sys.argv[1]}' AS shop (TYPE postgres, READ_ONLY)")
 duckdb.sql(f"COPY (SELECT * FROM shop.rows) TO '{sys.argv[2]}' (FORMAT parquet)")
 """
@@ -93,6 +90,7 @@ def main() -> None:
     tidegate, rows = str(arguments.tidegate.resolve()), arguments.rows
     url = os.environ.get("TIDEGATE_TEST_POSTGRES_URL") or sys.exit("`cargo xtask bench postgres` starts the server")
     server = Server(url)
+    os.environ["PGOPTIONS"] = "-c client_min_messages=warning"
     os.environ["BENCH_POSTGRES_URL"] = f"{server.url}/bench"
     server.ask("DROP DATABASE IF EXISTS bench", "postgres")
     server.ask("CREATE DATABASE bench", "postgres")
