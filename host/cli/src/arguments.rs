@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
 
@@ -69,6 +70,11 @@ pub(crate) enum Command {
         #[arg(long)]
         locked: bool,
     },
+    /// Ask assets where they lie: Parquet, ClickHouse, Postgres, all in one SELECT.
+    #[command(after_help = "Examples:
+  tidegate query 'SELECT count(*) FROM flights'
+  tidegate query --format csv 'SELECT carrier, avg(delay) FROM flights GROUP BY carrier' > delays.csv")]
+    Query(Query),
     /// Show what a run would do: sources, grants, columns, partitions, changes of tables.
     #[command(after_help = "Examples:
   tidegate plan flights
@@ -133,6 +139,35 @@ pub(crate) struct Selection {
     /// Fail where tidegate.lock would have to change: for CI.
     #[arg(long)]
     pub(crate) locked: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// One SELECT; its tables are assets.
+    pub(crate) sql: String,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// What it may hold before it goes to the disk, or gives up.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    pub(crate) memory: ByteSize,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, aligned; the first 1,000 rows.
+    Table,
+    /// With a heading.
+    Csv,
+    /// One object a line.
+    Json,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
+fn size(text: &str) -> Result<ByteSize, String> {
+    ByteSize::try_from(text.to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -64,6 +64,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
             None => command::init::run(&project.folder, name.as_deref(), output),
         },
         Command::Check { locked } => command::check::run(project, *locked, output).await,
+        Command::Query(query) => command::query::run(project, query, output).await,
         Command::Plan(plan) => command::plan::run(project, plan, output).await,
         Command::Run(run) => command::run::run(project, run, output).await,
         Command::Asset { command } => command::asset::run(project, command, output).await,

@@ -17,9 +17,10 @@ mod run;
 mod sink;
 mod slice;
 mod step;
+mod stream_step;
 
 pub use contract::Conform;
 pub use error::FlowError;
 pub use progress::Progress;
 pub use pull::can_pull;
-pub use run::{Input, Parts, run};
+pub use run::{BoundStep, Input, Parts, run};

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use tidegate_core::batch::Rejects;
-use tidegate_core::plan::{Digest, PartitionTask};
+use tidegate_core::plan::{Digest, PartitionTask, Step};
 use tidegate_core::port::{ArtifactStore, QuarantineEntry};
 use tidegate_core::{Error, Result};
 
@@ -80,10 +80,11 @@ impl Quarantine {
             StepAt::Source => ("source".into(), None),
             StepAt::Contract => ("contract".into(), None),
             StepAt::Transform(index) => match self.task.steps.get(index) {
-                Some(spec) => (
+                Some(Step::Plugin(spec)) => (
                     format!("{}@{}", spec.plugin, spec.version),
                     Some(spec.digest.clone()),
                 ),
+                Some(Step::Sql(_)) => ("sql".into(), None),
                 None => (format!("step {index}"), None),
             },
         }

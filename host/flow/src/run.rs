@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::plan::{PartitionTask, SourceSpec, TaskReceipt};
-use tidegate_core::port::{ArtifactStore, Check, Destination, Source, Transform};
+use tidegate_core::port::{ArtifactStore, Check, Destination, Source, StreamTransform, Transform};
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,6 +19,7 @@ use crate::quarantine::Quarantine;
 use crate::read::read;
 use crate::sink::{Sink, decode_snapshot};
 use crate::step::Step;
+use crate::stream_step::run_stream;
 
 /// The parts of an attempt, opened.
 pub struct Parts {
@@ -26,8 +27,8 @@ pub struct Parts {
     pub task: PartitionTask,
     /// Where rows come from.
     pub input: Input,
-    /// For each step of the task its instances, at least one, bound; not yet restored.
-    pub transforms: Vec<Vec<Box<dyn Transform>>>,
+    /// One for each step of the task, bound; not yet restored.
+    pub transforms: Vec<BoundStep>,
     /// One for each check of the task, bound; not yet restored.
     pub checks: Vec<Box<dyn Check>>,
     /// Writes; none in a dry run.
@@ -42,6 +43,14 @@ pub struct Parts {
     pub cancel: CancellationToken,
     /// When the load is committed, for the record.
     pub at: chrono::DateTime<chrono::Utc>,
+}
+
+/// A step, ready to be given rows.
+pub enum BoundStep {
+    /// Batch by batch, by one instance or several that are alike; never none.
+    Batches(Vec<Box<dyn Transform>>),
+    /// The whole stream at once.
+    Stream(Box<dyn StreamTransform>),
 }
 
 /// Where the rows of an attempt come from.
@@ -94,20 +103,28 @@ pub async fn run(parts: Parts) -> Result<TaskReceipt> {
     let (sender, mut receiver) = mpsc::channel(CHANNEL_BATCHES);
     let mut parts: Vec<JoinHandle<Result<()>>> =
         vec![tokio::spawn(read(task.clone(), source, sender, cancel.clone()))];
-    for (index, instances) in transforms.into_iter().enumerate() {
+    for (index, bound) in transforms.into_iter().enumerate() {
+        let (sender, next) = mpsc::channel(CHANNEL_BATCHES);
+        let instances = match bound {
+            BoundStep::Batches(instances) => instances,
+            BoundStep::Stream(transform) => {
+                parts.push(tokio::spawn(run_stream(transform, receiver, sender)));
+                receiver = next;
+                continue;
+            }
+        };
         let step = Step {
             index,
             name: instances
                 .first()
                 .map_or_else(String::new, |first| first.name().to_owned()),
             idle: instances,
-            on_reject: task.steps[index].on_reject,
+            on_reject: task.steps[index].on_reject(),
             counts: resumed
                 .and_then(|checkpoint| checkpoint.counts.steps.get(index))
                 .map(|total| total.counts)
                 .unwrap_or_default(),
         };
-        let (sender, next) = mpsc::channel(CHANNEL_BATCHES);
         parts.push(tokio::spawn(step.run(receiver, sender)));
         receiver = next;
     }
@@ -158,7 +175,7 @@ async fn join(
     Ok(finished)
 }
 
-async fn restore(task: &PartitionTask, transforms: &mut [Vec<Box<dyn Transform>>]) -> Result<()> {
+async fn restore(task: &PartitionTask, transforms: &mut [BoundStep]) -> Result<()> {
     let Some(checkpoint) = &task.resume else {
         return Ok(());
     };
@@ -170,7 +187,11 @@ async fn restore(task: &PartitionTask, transforms: &mut [Vec<Box<dyn Transform>>
         ))
         .into());
     }
-    for (instances, snapshot) in transforms.iter_mut().zip(&checkpoint.snapshots) {
+    for (bound, snapshot) in transforms.iter_mut().zip(&checkpoint.snapshots) {
+        let BoundStep::Batches(instances) = bound else {
+            // With such a step nothing is checkpointed.
+            continue;
+        };
         // Where there is a state there is one instance: the fingerprint holds how many.
         if let (Some(text), Some(first)) = (snapshot, instances.first_mut()) {
             first.restore(&decode_snapshot(text)?).await?;

@@ -10,6 +10,7 @@ pub(crate) mod init_from;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod quarantine;
+pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;

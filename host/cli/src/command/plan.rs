@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tidegate_core::Errors;
-use tidegate_core::plan::{CheckSpec, SliceRule};
+use tidegate_core::plan::{CheckSpec, SliceRule, SqlSpec, Step};
 use tidegate_core::port::{Change, ChangeBy};
 use tidegate_core::schema::{ByteSize, Column, Millis};
 use tidegate_orchestrator::{AssetPlan, PlannedStep, Project, secret_names};
@@ -172,7 +172,10 @@ fn print(plan: &AssetPlan, project: &Project) {
 }
 
 fn print_step(step: &PlannedStep) {
-    let spec = &step.spec;
+    let spec = match &step.spec {
+        Step::Plugin(spec) => spec,
+        Step::Sql(spec) => return print_sql(spec),
+    };
     let grant = &spec.grant;
     say!(
         "  transform    {}@{} ({})",
@@ -198,6 +201,19 @@ fn print_step(step: &PlannedStep) {
         ByteSize(grant.memory_bytes),
         Millis(grant.time_per_batch_ms)
     );
+}
+
+fn print_sql(spec: &SqlSpec) {
+    let mut lines = spec.sql.trim().lines();
+    say!("  transform    {}", lines.next().unwrap_or_default());
+    for line in lines {
+        say!("               {line}");
+    }
+    if !spec.tables.is_empty() {
+        let names: Vec<&str> = spec.tables.iter().map(|table| table.asset.as_str()).collect();
+        say!("               reads    {}", names.join(", "));
+    }
+    say!("               limits   {} memory", ByteSize(spec.memory_bytes));
 }
 
 /// What a source or destination that is a plugin may do; `config` is the asset's part.
@@ -259,7 +275,9 @@ pub(crate) fn lineage(plan: &AssetPlan, column: &str) -> String {
         let mut above: Vec<String> = Vec::new();
         for name in &names {
             let found = step.lineage.0.iter().find(|output| output.name == *name);
-            for from in found.map(|output| output.from.clone()).unwrap_or_default() {
+            // A column of an asset that SQL joined comes from no step above.
+            let joined = || vec![name.clone()];
+            for from in found.map_or_else(joined, |output| output.from.clone()) {
                 if !above.contains(&from) {
                     above.push(from);
                 }

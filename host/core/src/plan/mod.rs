@@ -10,5 +10,5 @@ pub use ids::{AssetName, Digest, Epoch, InvalidName, PartitionKey, RunId, Worker
 pub use partition::{Cadence, Partition, PartitionError, Partitioning};
 pub use task::{
     CheckSpec, CheckpointPolicy, DestinationSpec, GrantSpec, LoadToken, OnReject, PartitionTask, SliceRule,
-    SourceSpec, StepSpec, TaskReceipt,
+    SourceSpec, SqlSpec, SqlTable, Step, StepSpec, TaskReceipt,
 };

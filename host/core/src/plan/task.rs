@@ -22,7 +22,7 @@ pub struct PartitionTask {
     /// Where rows come from.
     pub source: SourceSpec,
     /// What is done to them, in order.
-    pub steps: Vec<StepSpec>,
+    pub steps: Vec<Step>,
     /// Where they go.
     pub destination: DestinationSpec,
     /// The contract of what is loaded.
@@ -110,7 +110,51 @@ pub struct DestinationSpec {
     pub load: Load,
 }
 
-/// One transform of a task: which plugin, and what it is granted.
+/// One transform of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// A plugin.
+    Plugin(StepSpec),
+    /// SQL.
+    Sql(SqlSpec),
+}
+
+impl Step {
+    /// What happens to rows that it refuses; SQL refuses none.
+    pub fn on_reject(&self) -> OnReject {
+        match self {
+            Self::Plugin(spec) => spec.on_reject,
+            Self::Sql(_) => OnReject::Fail,
+        }
+    }
+}
+
+/// SQL over the stream and over assets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SqlSpec {
+    /// Where it stands among the asset's transforms, from 0.
+    pub index: usize,
+    /// The statement; `input` is the stream, and each of the tables has its asset's name.
+    pub sql: String,
+    /// The assets that it reads beside the stream.
+    pub tables: Vec<SqlTable>,
+    /// What it may hold.
+    pub memory_bytes: u64,
+    /// Rows a batch at most.
+    pub batch_rows: usize,
+}
+
+/// An asset that SQL reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SqlTable {
+    /// Its name.
+    pub asset: AssetName,
+    /// Reads it, all of it.
+    pub source: SourceSpec,
+}
+
+/// One plugin of a task, and what it is granted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepSpec {
     /// Where it stands among the asset's transforms, from 0.

@@ -13,6 +13,7 @@ mod engine;
 mod log;
 mod run_move;
 mod state;
+mod stream_transform;
 mod transform;
 
 pub use artifact::ArtifactStore;
@@ -30,4 +31,5 @@ pub use state::{
     QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
     TaskCounts,
 };
+pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -112,6 +112,19 @@ pub struct DestinationDecl {
     pub config: BTreeMap<String, serde_json::Value>,
 }
 
+impl Asset {
+    /// The assets that it is made from: those of its source and those that its SQL joins, each once.
+    pub fn upstream(&self) -> Vec<AssetName> {
+        let mut names = self.source.assets();
+        for name in self.transforms.iter().flat_map(TransformDecl::assets) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
 impl SourceDecl {
     /// The keys that every source has; the rest is the connector's.
     pub const KEYS: &'static [&'static str] = &["resource", "asset", "sql", "columns", "cursor"];

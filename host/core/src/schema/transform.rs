@@ -8,17 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::{ByteSize, Millis};
 use super::http::HttpGrant;
-use crate::plan::OnReject;
+use super::placeholder::placeholders;
+use crate::plan::{AssetName, OnReject};
 
-/// A step between source and destination: a plugin and what it is granted.
+/// A step between source and destination: a plugin and what it is granted, or SQL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Transform")]
 pub struct TransformDecl {
     /// The plugin, with the versions that will do: `hash-email@^1`. Without `@`, any version.
-    pub plugin: String,
-    /// The columns that it is shown, and no others. `"*"` opens all but those tagged `pii`.
-    pub reads: Reads,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// A SELECT in place of a plugin: over `input`, which is the stream, and over assets, each written `{NAME}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
+    /// The columns that the plugin is shown, and no others. `"*"` opens all but those tagged `pii`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Reads>,
     /// The columns that it may add or replace.
     #[serde(default)]
     pub writes: Vec<String>,
@@ -41,6 +47,19 @@ pub struct TransformDecl {
     /// order.
     #[serde(default = "one")]
     pub instances: u32,
+}
+
+impl TransformDecl {
+    /// The columns that the plugin is shown; of SQL none.
+    pub fn reads(&self) -> &Reads {
+        const NONE: &Reads = &Reads::Columns(Vec::new());
+        self.reads.as_ref().unwrap_or(NONE)
+    }
+
+    /// The assets that SQL reads beside the stream.
+    pub fn assets(&self) -> Vec<AssetName> {
+        self.sql.as_deref().map(placeholders).unwrap_or_default()
+    }
 }
 
 fn one() -> u32 {

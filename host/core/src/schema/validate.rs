@@ -3,6 +3,7 @@
 mod cursor;
 mod http;
 mod target;
+mod transform;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +31,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         resources(asset, loaded, &mut errors);
         columns(asset, &mut errors);
         instances(asset, &mut errors);
+        transform::transforms(asset, loaded, &mut errors);
         grants(asset, &mut errors);
         partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
@@ -214,7 +216,7 @@ fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
         let pointer = format!("/transforms/{index}");
         (
             pointer,
-            &step.reads,
+            step.reads(),
             &step.writes,
             &step.drops,
             &step.limits,
@@ -349,7 +351,7 @@ fn cycle(loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let edges = loaded
         .assets
         .iter()
-        .map(|(name, asset)| (name.clone(), asset.value.source.assets()));
+        .map(|(name, asset)| (name.clone(), asset.value.upstream()));
     if let Err(error) = Graph::new(edges)
         && let Some(asset) = error.cycle.first().and_then(|name| loaded.assets.get(name))
     {

@@ -16,7 +16,7 @@ use serde_json::json;
 use tidegate_core::batch::{Processed, Rejects, StepCounts};
 use tidegate_core::plan::{
     CheckpointPolicy, DestinationSpec, Digest, Epoch, GrantSpec, OnReject, PartitionTask, RunId, SliceRule,
-    SourceSpec, StepSpec, TaskReceipt,
+    SourceSpec, Step, StepSpec, TaskReceipt,
 };
 use tidegate_core::port::{
     ArtifactStore, Check, Checkpoint, Commit, Cursor, Destination, LoadReceipt, Part, Severity, Source,
@@ -24,7 +24,7 @@ use tidegate_core::port::{
 };
 use tidegate_core::schema::{Column, Contract, Load};
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{Conform, Input, Parts, Progress, run};
+use tidegate_flow::{BoundStep, Conform, Input, Parts, Progress, run};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -402,7 +402,7 @@ impl Attempt {
                 breaks_at: self.source_breaks_at,
                 reads: self.reads.clone(),
             })),
-            transforms: vec![(self.instances)()],
+            transforms: vec![BoundStep::Batches((self.instances)())],
             checks: self
                 .checked
                 .iter()
@@ -490,7 +490,7 @@ fn task() -> PartitionTask {
             config: json!({}),
             columns: columns(false),
         },
-        steps: vec![StepSpec {
+        steps: vec![Step::Plugin(StepSpec {
             index: 0,
             plugin: "firsts".into(),
             version: "1.0.0".into(),
@@ -507,7 +507,7 @@ fn task() -> PartitionTask {
             drops: Vec::new(),
             on_reject: OnReject::Quarantine,
             instances: 1,
-        }],
+        })],
         destination: DestinationSpec {
             connector: "memory".into(),
             resource: json!({}),
@@ -523,5 +523,13 @@ fn task() -> PartitionTask {
         slice: SliceRule::Trusted,
         dry_run: false,
         resume: None,
+    }
+}
+
+/// The task's only step.
+pub(crate) fn plugin_step(task: &mut PartitionTask) -> &mut StepSpec {
+    match &mut task.steps[0] {
+        Step::Plugin(spec) => spec,
+        Step::Sql(_) => panic!("the step is a plugin"),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate_core::plan::OnReject;
 use tokio::sync::Semaphore;
 
-use crate::doubles::{Attempt, Fails};
+use crate::doubles::{Attempt, Fails, plugin_step};
 
 #[tokio::test]
 async fn every_row_is_accounted_for() {
@@ -108,14 +108,14 @@ async fn an_attempt_that_is_told_to_stop_shows_nothing() {
 #[tokio::test]
 async fn rejects_fail_the_attempt_or_are_forgotten_as_told() {
     let mut attempt = Attempt::new(200);
-    attempt.task.steps[0].on_reject = OnReject::Fail;
+    plugin_step(&mut attempt.task).on_reject = OnReject::Fail;
     let error = attempt.run().await.0.unwrap_err();
     assert_eq!(error.code, "flow.rejected");
     assert!(error.message.contains("firsts@1.0.0") && error.message.contains("firsts.thirteenth"));
     assert_eq!(attempt.shown(), None);
 
     let mut attempt = Attempt::new(200);
-    attempt.task.steps[0].on_reject = OnReject::Drop;
+    plugin_step(&mut attempt.task).on_reject = OnReject::Drop;
     let receipt = attempt.run().await.0.unwrap();
     assert!(receipt.counts.adds_up() && receipt.counts.steps[0].counts.rejected > 0);
     let refused = attempt.refused(&receipt);

@@ -2,7 +2,7 @@
 
 use tidegate_core::plan::Digest;
 
-use crate::doubles::Attempt;
+use crate::doubles::{Attempt, plugin_step};
 
 #[tokio::test]
 async fn every_checkpoint_leads_to_the_same_end() {
@@ -59,7 +59,7 @@ async fn a_checkpoint_of_other_steps_is_refused() {
     let whole = Attempt::new(100);
     let (_, mut checkpoints) = whole.run().await;
     let mut second = Attempt::new(100);
-    second.task.steps[0].digest = Digest::of(b"another build");
+    plugin_step(&mut second.task).digest = Digest::of(b"another build");
     second.task.resume = Some(checkpoints.remove(0));
     assert_eq!(second.run().await.0.unwrap_err().code, "flow.checkpoint");
     assert_eq!(second.shown(), None);

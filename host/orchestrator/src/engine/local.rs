@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
-use tidegate_core::plan::{PartitionTask, TaskReceipt};
+use tidegate_core::plan::{PartitionTask, Step, TaskReceipt};
 use tidegate_core::port::{
     ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
-    OpenSource, Severity, StateStore, TaskCounts, Transform, Verdict,
+    OpenSource, Severity, StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{Conform, Input, Parts, Progress, can_pull};
+use tidegate_flow::{BoundStep, Conform, Input, Parts, Progress, can_pull};
 use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
 use super::log::AttemptLog;
 use crate::error::OrchestratorError;
-use crate::project::Project;
+use crate::project::{Project, bind_sql};
 use crate::run::{LEASE_MS, RunObserver};
 
 /// How often an attempt says that it is alive: three times within its lease.
@@ -99,8 +99,17 @@ impl LocalEngine {
         cancel: CancellationToken,
     ) -> Result<TaskReceipt> {
         let mut stream = Column::schema(&task.source.columns);
-        let mut transforms: Vec<Vec<Box<dyn Transform>>> = Vec::new();
+        let mut transforms = Vec::new();
         for step in &task.steps {
+            let step = match step {
+                Step::Plugin(step) => step,
+                Step::Sql(step) => {
+                    let bound = bind_sql(step, &stream, &self.project.opener(log.clone())).await?;
+                    stream = bound.output_schema();
+                    transforms.push(BoundStep::Stream(Box::new(bound)));
+                    continue;
+                }
+            };
             let mut instances: Vec<Box<dyn Transform>> = Vec::new();
             let mut output = stream.clone();
             for _ in 0..step.instances {
@@ -110,7 +119,7 @@ impl LocalEngine {
                 instances.push(Box::new(bound));
             }
             stream = output;
-            transforms.push(instances);
+            transforms.push(BoundStep::Batches(instances));
         }
         let conform = Conform::new(&stream, &task.columns, task.contract).map_err(|errors| {
             errors
@@ -141,7 +150,8 @@ impl LocalEngine {
                 epoch: task.epoch,
                 token: &task.token(),
                 schema: conform.schema(),
-                resumable: self.project.connector(&task.source.connector)?.resumes(),
+                resumable: self.project.connector(&task.source.connector)?.resumes()
+                    && !task.steps.iter().any(|step| matches!(step, Step::Sql(_))),
                 staged: task.resume.as_ref().map_or(&[], |checkpoint| &checkpoint.parts),
                 batch_rows: task.batch_rows,
                 log: log.clone(),

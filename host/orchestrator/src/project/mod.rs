@@ -7,6 +7,7 @@ mod packages;
 mod places;
 mod prepare;
 mod source_columns;
+mod sql;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use tidegate_plugin::package::{Locking, Packages};
 use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
+pub(crate) use sql::bind_sql;
 
 /// Gives what `${env:…}` and `${secret:…}` point at.
 pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;
@@ -61,7 +63,7 @@ impl Project {
         let edges = loaded
             .assets
             .iter()
-            .map(|(name, asset)| (name.clone(), asset.value.source.assets()));
+            .map(|(name, asset)| (name.clone(), asset.value.upstream()));
         // `load_project` has refused cycles with their place.
         let graph = Graph::new(edges)
             .map_err(|error| Error::new(tidegate_core::Kind::Schema, "schema.cycle", error.to_string()))?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tidegate_core::plan::{
     AssetName, CheckSpec, CheckpointPolicy, DestinationSpec, Digest, GrantSpec, Partitioning, SliceRule,
-    SourceSpec, StepSpec,
+    SourceSpec, Step, StepSpec,
 };
 use tidegate_core::port::{LogSink, Transform as _, Unheard};
 use tidegate_core::schema::{
@@ -63,7 +63,10 @@ impl AssetPlan {
     pub fn plugins(&self) -> Vec<(String, Digest)> {
         let named =
             |plugin: &str, version: &str, digest: &Digest| (format!("{plugin}@{version}"), digest.clone());
-        let steps = self.steps.iter().map(|step| &step.spec);
+        let steps = self.steps.iter().filter_map(|step| match &step.spec {
+            Step::Plugin(spec) => Some(spec),
+            Step::Sql(_) => None,
+        });
         let resource = |pinned: PinnedResource| (pinned.shown(), pinned.digest);
         self.source_plugin()
             .into_iter()
@@ -93,7 +96,7 @@ impl AssetPlan {
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedStep {
     /// The step.
-    pub spec: StepSpec,
+    pub spec: Step,
     /// Where each column behind it comes from.
     pub lineage: Lineage,
     /// The names of secrets that are handed into the sandbox.
@@ -144,7 +147,10 @@ impl Project {
         let mut stream = Column::schema(&source.columns);
         let mut steps = Vec::new();
         for (index, transform) in decl.transforms.iter().enumerate() {
-            let (step, schema) = self.prepare_step(asset, index, transform, &stream).await?;
+            let (step, schema) = match &transform.sql {
+                Some(sql) => self.prepare_sql(asset, index, sql, &stream).await?,
+                None => self.prepare_step(asset, index, transform, &stream).await?,
+            };
             steps.push(step);
             stream = schema;
         }
@@ -159,7 +165,7 @@ impl Project {
         let checkpoint = decl.checkpoint.unwrap_or(project.checkpoint);
         Ok(AssetPlan {
             name: decl.name.clone(),
-            upstream: decl.source.assets(),
+            upstream: decl.upstream(),
             partitioning: decl
                 .partitions
                 .as_ref()
@@ -199,9 +205,11 @@ impl Project {
     ) -> Result<(PlannedStep, SchemaRef), Vec<Error>> {
         let pointer = format!("/transforms/{index}");
         let at = |below: &str, error: Error| vec![placed(asset, &format!("{pointer}{below}"), error)];
-        let reads = reads(asset, &pointer, &transform.reads, stream)?;
+        let reads = reads(asset, &pointer, transform.reads(), stream)?;
         let wanted: Requirement = transform
             .plugin
+            .as_deref()
+            .unwrap_or_default()
             .parse()
             .map_err(|error: tidegate_plugin::PluginError| at("/plugin", error.into()))?;
         let plugin = self
@@ -254,7 +262,7 @@ impl Project {
         let step = PlannedStep {
             lineage: bound.lineage().clone(),
             secrets: secret_names(&spec.config),
-            spec,
+            spec: Step::Plugin(spec),
         };
         Ok((step, bound.output_schema()))
     }
@@ -335,7 +343,7 @@ fn slice_column(asset: &Placed<Asset>, slice: SliceRule, columns: &[Column]) -> 
 /// Whether a source's column has a use, where the contract leaves out those that have none.
 fn needed(asset: &Asset, name: &str) -> bool {
     let loaded = asset.columns.iter().any(|column| column.name == name);
-    let shown = asset.transforms.iter().any(|step| match &step.reads {
+    let shown = asset.transforms.iter().any(|step| match step.reads() {
         Reads::All => true,
         Reads::Columns(reads) => reads.iter().chain(&step.drops).any(|used| used == name),
     });

@@ -24,7 +24,7 @@ pub(crate) fn source_columns(asset: &Asset) -> Vec<Column> {
 
 fn from_source(asset: &Asset, name: &str) -> bool {
     for step in &asset.transforms {
-        if matches!(&step.reads, Reads::Columns(reads) if reads.iter().any(|read| read == name)) {
+        if matches!(step.reads(), Reads::Columns(reads) if reads.iter().any(|read| read == name)) {
             return true;
         }
         if step.writes.iter().any(|write| write == name) {

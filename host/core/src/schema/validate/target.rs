@@ -26,7 +26,7 @@ pub(super) fn targets(loaded: &LoadedProject, errors: &mut Vec<Error>) {
                 errors.push(unknown(&asset.document, "target", &pointer, target, &known));
             }
         }
-        for above in asset.value.source.assets() {
+        for above in asset.value.upstream() {
             let Some(upstream) = loaded.assets.get(&above) else {
                 continue;
             };
