@@ -163,7 +163,7 @@ fn records(from: usize) -> Vec<Value> {
             "id": id,
             "user": {"login": format!("u{}", id % 7)},
             "amount": format!("{}.{:02}", id / 3, id % 100),
-            "tags": if id % 5 == 0 { json!([]) } else { json!(["a", null, id.to_string()]) },
+            "tags": if id.is_multiple_of(5) { json!([]) } else { json!(["a", null, id.to_string()]) },
             "at": 1_700_000_000 + id,
             "extra": {"n": id},
         })
@@ -278,7 +278,7 @@ fn project(api: &Api, path: &str, keys: &str, asset: &str) -> Project {
 /// The rows of the whole list.
 fn whole_list() -> Vec<String> {
     let tags = |id: usize| {
-        if id % 5 == 0 {
+        if id.is_multiple_of(5) {
             "[]".to_owned()
         } else {
             format!("[a, ~, {id}]")
