@@ -54,6 +54,14 @@ fn javascript_from_nothing_to_an_asset() {
     reader.arrives();
 }
 
+#[test]
+fn from_the_rest_source_to_one_of_ones_own() {
+    let mut reader = Reader::new("rest");
+    reader.reads("../connectors/rest.md", &["From here to a plugin of your own"]);
+    let printed = reader.runs(&reader.script.0);
+    assert!(printed.contains("test result: ok. 1 passed"), "{printed}");
+}
+
 /// Someone with an empty folder, who does what is written.
 struct Reader {
     folder: PathBuf,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tidegate_core::plan::Partition;
 use tidegate_core::port::{Cursor, Source, SourceBatch};
 use tidegate_core::schema::Column;
+use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Kind};
 use wasmtime::component::ResourceAny;
 
@@ -126,6 +127,37 @@ fn lift_streams(streams: Vec<wit::Stream>) -> Result<Vec<Stream>, Fault> {
         .collect()
 }
 
+/// Whether the stream has the columns that are asked for with the types that they must have. A page would not show it where
+/// both types have values of one width, as seconds and milliseconds have, and their values would change their meaning. A
+/// stream or column that the plugin does not tell of is looked at when it comes.
+fn agree(streams: &[Stream], request: &SourceRequest<'_>) -> Result<(), Fault> {
+    let Some(stream) = streams.iter().find(|stream| stream.name == request.stream) else {
+        return Ok(());
+    };
+    for column in request.columns {
+        let Ok(field) = stream.schema.field_with_name(&column.name) else {
+            continue;
+        };
+        let told = LogicalType::from_arrow(field.data_type());
+        if told.as_ref().map(instants_in_utc) != Some(instants_in_utc(&column.data_type)) {
+            let told = told.map_or_else(|| field.data_type().to_string(), |told| told.to_string());
+            return Err(Fault::Schema(format!(
+                "`{}` of the stream `{}` is {told}, and the asset reads it as {}; write the same type in both places",
+                column.name, stream.name, column.data_type
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The zone that an instant is shown in does not change it.
+fn instants_in_utc(data_type: &LogicalType) -> LogicalType {
+    match data_type {
+        LogicalType::Timestamp(unit, Some(_)) => LogicalType::Timestamp(*unit, Some("UTC".to_owned())),
+        other => other.clone(),
+    }
+}
+
 /// A source plugin that reads a stream. Calls that fail for now are made again, a few times.
 pub struct PluginSource {
     instance: Instance<SourcePlugin>,
@@ -173,6 +205,27 @@ impl PluginSource {
                     .map_err(|fault| fault.at(&instance.name, "open", None))?,
             }
         };
+        let mut retries = Retries::default();
+        loop {
+            let answer = instance
+                .call(async |store, plugin| {
+                    plugin
+                        .tidegate_plugin_source()
+                        .call_discover(store, &wanted.config)
+                        .await
+                })
+                .await;
+            let agreed = answer
+                .and_then(lift_streams)
+                .and_then(|streams| agree(&streams, &request));
+            match agreed {
+                Ok(()) => break,
+                Err(fault) => retries
+                    .wait(fault)
+                    .await
+                    .map_err(|fault| fault.at(&instance.name, "discover", None))?,
+            }
+        }
         Ok(Self {
             instance,
             reader,

@@ -187,6 +187,19 @@ async fn a_source_that_lies_is_stopped() {
 }
 
 #[tokio::test]
+async fn a_source_that_tells_of_another_type_is_not_read() {
+    let host = Host::new();
+    // As wide as the int64 that is asked for: no page would show it.
+    let error = source(&host, "guest-liar", json!({"deed": "told-type"}), None)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!((error.code.as_str(), error.kind), ("plugin.input", Kind::Schema));
+    let words = "`n` of the stream `numbers` is float64, and the asset reads it as int64";
+    assert!(error.message.contains(words), "{error}");
+}
+
+#[tokio::test]
 async fn what_a_source_says_of_its_config_holds_no_secret() {
     let host = Host::new();
     let error = source(&host, "guest-liar", json!({"deed": "open"}), None)
@@ -203,7 +216,7 @@ async fn what_a_source_says_of_its_config_holds_no_secret() {
     let config = json!({"deed": "trap"});
     let request = SourceRequest {
         config: &config,
-        stream: "pages",
+        stream: "numbers",
         columns: &columns(&[("n", "int64")]),
         cursor: None,
         partition: None,

@@ -54,16 +54,25 @@ impl wit::Guest for Pages {
     }
 
     fn discover(config: String) -> Result<Vec<wit::Stream>, types::Fault> {
-        let name = match deed(&config)?.as_str() {
+        let deed = deed(&config)?;
+        let name = match deed.as_str() {
             "stream-name" => "\u{1b}[2J",
-            _ => "pages",
+            _ => "numbers",
+        };
+        let data_type = match deed.as_str() {
+            "told-type" => types::DataType::Float64,
+            _ => types::DataType::Int64,
         };
         Ok(vec![wit::Stream {
             name: name.into(),
             description: None,
             schema: types::Schema {
-                fields: Vec::new(),
-                columns: vec![7],
+                fields: vec![types::Field {
+                    name: "n".into(),
+                    data_type,
+                    nullable: true,
+                }],
+                columns: vec![if deed == "schema" { 7 } else { 0 }],
             },
             key: Vec::new(),
             incremental: true,
