@@ -37,11 +37,10 @@ fn plain(data_type: &DataType) -> DataType {
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Dictionary(_, values) => plain(values),
         DataType::Date64 => DataType::Date32,
-        DataType::LargeList(item) | DataType::ListView(item) | DataType::LargeListView(item) => {
-            let item = Field::new(item.name(), plain(item.data_type()), item.is_nullable());
-            DataType::List(Arc::new(item))
-        }
-        DataType::List(item) => {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => {
             let item = Field::new(item.name(), plain(item.data_type()), item.is_nullable());
             DataType::List(Arc::new(item))
         }

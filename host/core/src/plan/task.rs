@@ -113,6 +113,10 @@ pub struct DestinationSpec {
 /// One transform of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a task has a few steps, and they are not moved about"
+)]
 pub enum Step {
     /// A plugin.
     Plugin(StepSpec),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use tidegate_core::plan::{PartitionTask, Step, TaskReceipt};
@@ -92,12 +93,12 @@ fn key(task: &PartitionTask) -> AttemptKey {
 }
 
 impl LocalEngine {
-    async fn attempt(
+    /// The steps of a task, bound, and what comes out of the last.
+    async fn bind_steps(
         &self,
-        task: PartitionTask,
-        log: Arc<AttemptLog>,
-        cancel: CancellationToken,
-    ) -> Result<TaskReceipt> {
+        task: &PartitionTask,
+        log: &Arc<AttemptLog>,
+    ) -> Result<(SchemaRef, Vec<BoundStep>)> {
         let mut stream = Column::schema(&task.source.columns);
         let mut transforms = Vec::new();
         for step in &task.steps {
@@ -121,6 +122,16 @@ impl LocalEngine {
             stream = output;
             transforms.push(BoundStep::Batches(instances));
         }
+        Ok((stream, transforms))
+    }
+
+    async fn attempt(
+        &self,
+        task: PartitionTask,
+        log: Arc<AttemptLog>,
+        cancel: CancellationToken,
+    ) -> Result<TaskReceipt> {
+        let (stream, transforms) = self.bind_steps(&task, &log).await?;
         let conform = Conform::new(&stream, &task.columns, task.contract).map_err(|errors| {
             errors
                 .into_iter()
