@@ -5,7 +5,10 @@ mod blocking;
 pub mod clickhouse;
 mod durable;
 pub mod file;
+mod format;
+mod layout;
 mod manifest;
+pub mod s3;
 
 use std::sync::Arc;
 
@@ -16,5 +19,6 @@ pub fn all() -> Vec<Arc<dyn Connector>> {
     vec![
         Arc::new(file::FileConnector),
         Arc::new(clickhouse::ClickHouseConnector),
+        Arc::new(s3::S3Connector),
     ]
 }

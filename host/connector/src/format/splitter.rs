@@ -3,8 +3,9 @@
 //! Where a block ends depends on where it starts alone, never on how the bytes arrived. So a reader that starts at the
 //! end of any block sees the same blocks as one that came from the file's start.
 
-use super::error::{FileError, Result};
-use super::input::{Input, Stamp};
+use super::error::{FormatError, Result};
+use super::input::Input;
+use super::origin::Stamp;
 use super::scan::{Dialect, Scan, Step};
 
 /// A block ends before the record that would make it longer than this, unless it is the first.
@@ -60,7 +61,7 @@ impl Splitter {
             splitter.offset = BOM.len() as u64;
         }
         if splitter.buffer.starts_with(b"\xff\xfe") || splitter.buffer.starts_with(b"\xfe\xff") {
-            return Err(FileError::BadEncoding {
+            return Err(FormatError::BadEncoding {
                 path: splitter.path(),
                 line: 1,
                 detail: ": it looks like UTF-16",
@@ -71,17 +72,12 @@ impl Splitter {
 
     /// The file, for messages.
     pub(super) fn path(&self) -> String {
-        self.input.path().display().to_string()
+        self.input.name().to_owned()
     }
 
     /// The file as it was opened.
-    pub(super) fn stamp(&self) -> Stamp {
+    pub(super) fn stamp(&self) -> &Stamp {
         self.input.stamp()
-    }
-
-    /// Fails if the file was written since it was opened.
-    pub(super) fn verify_unchanged(&self) -> Result<()> {
-        self.input.stamp().verify(self.input.path())
     }
 
     /// Goes on to a place that [`Block::end_offset`] and [`Block::end_line`] told of, which is not behind.
@@ -115,7 +111,7 @@ impl Splitter {
                 }
                 Step::End => break,
                 Step::Unclosed { lines } => {
-                    return Err(FileError::UnclosedQuote {
+                    return Err(FormatError::UnclosedQuote {
                         path: self.path(),
                         line: self.line + lines,
                     });
@@ -154,7 +150,7 @@ impl Splitter {
         if end.saturating_sub(scan.record_start()) <= self.max_record_bytes {
             return Ok(());
         }
-        Err(FileError::RecordTooLong {
+        Err(FormatError::RecordTooLong {
             path: self.path(),
             line: self.line + scan.record_lines(),
             limit_bytes: self.max_record_bytes as u64,

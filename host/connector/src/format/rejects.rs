@@ -8,7 +8,7 @@ use arrow_select::filter::filter_record_batch;
 use tidegate_core::batch::Rejects;
 
 use super::config::OnBadRow;
-use super::error::{FileError, Result};
+use super::error::{FormatError, Result};
 use super::scan::count_lines;
 
 /// What became of a block.
@@ -27,7 +27,7 @@ pub(super) struct BadRow {
     /// The record as it stands in the file.
     pub(super) record: String,
     /// Why.
-    pub(super) error: FileError,
+    pub(super) error: FormatError,
 }
 
 /// Takes the bad rows, which are in order, out of a batch, or fails at the first. The batch comes with every column
@@ -46,13 +46,13 @@ pub(super) fn settle(
     }
     if on_bad_row == OnBadRow::Fail {
         let first = bad.into_iter().next().map(|row| row.error);
-        return Err(first.unwrap_or_else(|| FileError::Internal("a bad row was lost".into())));
+        return Err(first.unwrap_or_else(|| FormatError::Internal("a bad row was lost".into())));
     }
     let mut keep = vec![true; batch.num_rows()];
     for row in bad.iter().filter_map(|bad| bad.row) {
         keep[row] = false;
     }
-    let kept = filter_record_batch(batch, &BooleanArray::from(keep)).map_err(FileError::internal)?;
+    let kept = filter_record_batch(batch, &BooleanArray::from(keep)).map_err(FormatError::internal)?;
     Ok(Parsed {
         batch: tighten(&kept, schema)?,
         rejects: Some(rejects(&bad)?),
@@ -72,7 +72,7 @@ pub(super) fn nullable(schema: &Schema) -> SchemaRef {
 fn tighten(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &options)
-        .map_err(FileError::internal)
+        .map_err(FormatError::internal)
 }
 
 fn rejects(bad: &[BadRow]) -> Result<Rejects> {
@@ -83,7 +83,7 @@ fn rejects(bad: &[BadRow]) -> Result<Rejects> {
     let lines: ArrayRef = Arc::new(UInt64Array::from_iter_values(bad.iter().map(|row| row.line)));
     let records: ArrayRef = Arc::new(StringArray::from_iter_values(bad.iter().map(|row| &row.record)));
     Ok(Rejects {
-        rows: RecordBatch::try_new(Arc::new(schema), vec![lines, records]).map_err(FileError::internal)?,
+        rows: RecordBatch::try_new(Arc::new(schema), vec![lines, records]).map_err(FormatError::internal)?,
         codes: StringArray::from_iter_values(bad.iter().map(|row| row.error.code())),
         messages: StringArray::from_iter_values(bad.iter().map(|row| row.error.to_string())),
     })

@@ -13,7 +13,7 @@ use tidegate_core::schema::Column;
 use self::nulls::Nulls;
 use self::tokens::{Layout, Tokens};
 use super::config::{CheckedFiles, OnBadRow};
-use super::error::{FileError, Result, shorten};
+use super::error::{FormatError, Result, shorten};
 use super::rejects::{BadRow, Lines, Parsed, nullable, settle};
 use super::scan::{Dialect, Scan, Step};
 use super::splitter::{Block, Splitter};
@@ -48,7 +48,7 @@ impl CsvParser {
         let path = splitter.path();
         let layout = if config.header {
             let Some(block) = splitter.next_block(1)? else {
-                return Err(FileError::Empty { path });
+                return Err(FormatError::Empty { path });
             };
             header::read(config, columns, &path, &block)?
         } else {
@@ -81,7 +81,7 @@ impl CsvParser {
             arrays,
             &RecordBatchOptions::new().with_row_count(Some(tokens.rows())),
         )
-        .map_err(FileError::internal)?;
+        .map_err(FormatError::internal)?;
         let bad_rows = if cells.is_empty() && not_utf8.is_empty() && tokens.ragged.is_empty() {
             Vec::new()
         } else {
@@ -149,28 +149,28 @@ impl CsvParser {
             .collect()
     }
 
-    fn describe<'a>(&self, line: u64, bad: Bad, value: impl Fn(usize) -> &'a str) -> FileError {
+    fn describe<'a>(&self, line: u64, bad: Bad, value: impl Fn(usize) -> &'a str) -> FormatError {
         let path = self.path.clone();
         match bad {
-            Bad::Ragged(found) => FileError::RaggedRow {
+            Bad::Ragged(found) => FormatError::RaggedRow {
                 path,
                 line,
                 wanted: self.layout.slots.len(),
                 found,
             },
-            Bad::Value(slot) => FileError::BadValue {
+            Bad::Value(slot) => FormatError::BadValue {
                 path,
                 line,
                 column: self.columns[slot].name.clone(),
                 value: shorten(value(slot)),
                 wanted: self.columns[slot].data_type.to_string(),
             },
-            Bad::Null(slot) => FileError::NullValue {
+            Bad::Null(slot) => FormatError::NullValue {
                 path,
                 line,
                 column: self.columns[slot].name.clone(),
             },
-            Bad::Encoding => FileError::BadEncoding {
+            Bad::Encoding => FormatError::BadEncoding {
                 path,
                 line,
                 detail: "",

@@ -11,7 +11,7 @@ use arrow_select::concat::concat_batches;
 use tidegate_core::schema::Column;
 
 use super::config::{CheckedFiles, OnBadRow};
-use super::error::{FileError, Result, shorten};
+use super::error::{FormatError, Result, shorten};
 use super::rejects::{BadRow, Lines, Parsed, nullable, settle};
 use super::scan::{Dialect, Scan, Step};
 use super::splitter::Block;
@@ -59,7 +59,7 @@ impl JsonlParser {
         let (arrays, cells) = self.arrays(texts)?;
         let options = RecordBatchOptions::new().with_row_count(Some(texts.num_rows()));
         let batch = RecordBatch::try_new_with_options(nullable(&self.schema), arrays, &options)
-            .map_err(FileError::internal)?;
+            .map_err(FormatError::internal)?;
         if cells.is_empty() && decoded.bad.is_empty() {
             return settle(&batch, &self.schema, Vec::new(), self.on_bad_row);
         }
@@ -119,7 +119,7 @@ impl JsonlParser {
                 Err(error) => bad.push((start, Bad::Json(reason(&error)))),
             }
         }
-        let batch = concat_batches(&self.decoded, &good).map_err(FileError::internal)?;
+        let batch = concat_batches(&self.decoded, &good).map_err(FormatError::internal)?;
         Ok(Decoded {
             batch,
             starts: Some(found),
@@ -156,11 +156,11 @@ impl JsonlParser {
         Ok((arrays, cells))
     }
 
-    fn describe(&self, line: u64, bad: Bad) -> FileError {
+    fn describe(&self, line: u64, bad: Bad) -> FormatError {
         let path = self.path.clone();
         match bad {
-            Bad::Json(reason) => FileError::BadRecord { path, line, reason },
-            Bad::Value(slot, value) => FileError::BadRecord {
+            Bad::Json(reason) => FormatError::BadRecord { path, line, reason },
+            Bad::Value(slot, value) => FormatError::BadRecord {
                 path,
                 line,
                 reason: format!(
@@ -170,12 +170,12 @@ impl JsonlParser {
                     self.columns[slot].data_type
                 ),
             },
-            Bad::Null(slot) => FileError::NullValue {
+            Bad::Null(slot) => FormatError::NullValue {
                 path,
                 line,
                 column: self.columns[slot].name.clone(),
             },
-            Bad::Encoding => FileError::BadEncoding {
+            Bad::Encoding => FormatError::BadEncoding {
                 path,
                 line,
                 detail: "",

@@ -1,6 +1,5 @@
 //! Reads text files: cuts them into blocks on one thread and parses the blocks on others.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -13,6 +12,7 @@ use super::cursor::{FileCursor, Position};
 use super::error::Result;
 use super::input::Input;
 use super::jsonl::JsonlParser;
+use super::origin::{Origin, Origins};
 use super::rejects::Parsed;
 use super::scan::Dialect;
 use super::source::{Outlet, Read};
@@ -23,7 +23,7 @@ pub(super) struct TextFiles {
     pub(super) config: CheckedFiles,
     pub(super) columns: Vec<Column>,
     pub(super) schema: SchemaRef,
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: Origins,
     /// Where to go on in the first of the files.
     pub(super) resume: Option<FileCursor>,
     pub(super) batch_rows: usize,
@@ -47,13 +47,13 @@ impl TextFiles {
     /// Reads every file to its end.
     pub(super) fn read(mut self, outlet: &Outlet) -> Read {
         let mut resume = self.resume.take();
-        for file in std::mem::take(&mut self.files) {
-            self.read_file(&file, resume.take(), outlet)?;
+        while let Some(file) = self.files.next() {
+            self.read_file(file?.as_ref(), resume.take(), outlet)?;
         }
         Ok(())
     }
 
-    fn read_file(&self, file: &std::path::Path, resume: Option<FileCursor>, outlet: &Outlet) -> Read {
+    fn read_file(&self, file: &dyn Origin, resume: Option<FileCursor>, outlet: &Outlet) -> Read {
         let input = Input::open(file, self.config.compression)?;
         let dialect = match self.config.format {
             Format::Csv => CsvParser::dialect(&self.config),
@@ -82,13 +82,13 @@ impl TextFiles {
                 splitter.skip_to(offset, line)?;
             }
         }
-        let stamp = splitter.stamp();
+        let stamp = splitter.stamp().clone();
         let path = splitter.path();
         while let Some(block) = splitter.next_block(self.batch_rows)? {
             records += block.records as u64;
             let cursor = FileCursor {
                 path: path.clone(),
-                stamp,
+                stamp: stamp.clone(),
                 position: Position::Text {
                     offset: block.end_offset,
                     line: block.end_line,
@@ -105,7 +105,7 @@ impl TextFiles {
                 })
             })?;
         }
-        splitter.verify_unchanged()?;
+        file.verify(&stamp)?;
         Ok(())
     }
 }

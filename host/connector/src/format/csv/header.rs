@@ -3,14 +3,14 @@
 use tidegate_core::schema::Column;
 
 use super::tokens::{Layout, Tokens};
-use crate::file::config::CheckedFiles;
-use crate::file::error::{FileError, Result};
-use crate::file::scan::count_lines;
-use crate::file::splitter::Block;
+use crate::format::config::CheckedFiles;
+use crate::format::error::{FormatError, Result};
+use crate::format::scan::count_lines;
+use crate::format::splitter::Block;
 
 /// The layout of a file whose header is a block of one record.
 pub(super) fn read(config: &CheckedFiles, columns: &[Column], path: &str, header: &Block) -> Result<Layout> {
-    let text = simdutf8::basic::from_utf8(&header.bytes).map_err(|_| FileError::BadEncoding {
+    let text = simdutf8::basic::from_utf8(&header.bytes).map_err(|_| FormatError::BadEncoding {
         path: path.to_owned(),
         line: header.line + blank_lines(&header.bytes),
         detail: " in the header",
@@ -20,14 +20,14 @@ pub(super) fn read(config: &CheckedFiles, columns: &[Column], path: &str, header
     for (slot, column) in columns.iter().enumerate() {
         let mut found = names.iter().enumerate().filter(|(_, name)| **name == column.name);
         let Some((field, _)) = found.next() else {
-            return Err(FileError::ColumnMissing {
+            return Err(FormatError::ColumnMissing {
                 path: path.to_owned(),
                 column: column.name.clone(),
                 found: names,
             });
         };
         if found.next().is_some() {
-            return Err(FileError::ColumnTwice {
+            return Err(FormatError::ColumnTwice {
                 path: path.to_owned(),
                 column: column.name.clone(),
             });

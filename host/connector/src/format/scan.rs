@@ -224,7 +224,7 @@ pub(super) fn count_lines(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-pub(in crate::file) mod tests {
+pub(in crate::format) mod tests {
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};
 
@@ -258,7 +258,7 @@ pub(in crate::file) mod tests {
     }
 
     /// The records that csv-core sees, as fields.
-    pub(in crate::file) fn csv_core(bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    pub(in crate::format) fn csv_core(bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
         let mut reader = csv_core::Reader::new();
         let (mut rest, mut found) = (bytes, Vec::new());
         loop {
@@ -284,7 +284,7 @@ pub(in crate::file) mod tests {
         }
     }
 
-    pub(in crate::file) fn random_text(random: &mut StdRng) -> String {
+    pub(in crate::format) fn random_text(random: &mut StdRng) -> String {
         let alphabet = ["a", "b", ",", ",", "\"", "\"", "\n", "\r", "\r\n", " ", "é", "''"];
         (0..random.random_range(0..40))
             .map(|_| alphabet[random.random_range(0..alphabet.len())])

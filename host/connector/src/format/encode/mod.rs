@@ -1,13 +1,14 @@
-//! Writes one Parquet file, its columns encoded on several threads.
+//! Writes files: text on one thread, Parquet with its columns encoded on several.
 //!
-//! Columns are shared out to workers; each encodes its own and hands the finished chunks of a row group to the file's
+//! Parquet's columns are shared out to workers; each encodes its own and hands the finished chunks of a row group to the file's
 //! thread, which puts them in order. So at most one row group is in memory encoded, while the next is begun.
 
-mod file;
 mod properties;
+mod records;
+mod sink;
+mod text;
 mod worker;
-
-use std::path::PathBuf;
+mod writer;
 
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
@@ -16,10 +17,13 @@ use parquet::file::properties::WriterProperties;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use self::file::{FileWriter, Next};
-pub(super) use self::properties::encodings;
+pub(crate) use self::properties::encodings;
+pub(crate) use self::records::TextFormat;
+pub(crate) use self::sink::{Finished, PartSink};
+pub(crate) use self::text::TextEncoder;
 use self::worker::{Message, Worker};
-use super::error::{FileError, Result};
+use self::writer::{FileWriter, Next};
+use super::error::{FormatError, Result};
 use crate::blocking::panicked;
 
 /// Batches that wait for a worker, beside the one that it encodes.
@@ -27,16 +31,8 @@ const WAITING_BATCHES: usize = 2;
 /// A row group ends early when its rows are so large.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 
-/// What a finished part is known by.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
-}
-
 /// Writes one Parquet file.
-pub(super) struct PartEncoder {
+pub(crate) struct ParquetEncoder {
     factory: ArrowRowGroupWriterFactory,
     /// For each leaf column, the root column that it is of.
     roots: Vec<usize>,
@@ -54,10 +50,10 @@ pub(super) struct PartEncoder {
     bytes: usize,
 }
 
-impl PartEncoder {
-    /// Creates the file. Called on a thread that may block.
-    pub(super) fn create(
-        path: PathBuf,
+impl ParquetEncoder {
+    /// Begins a file. Called on a thread that may block.
+    pub(crate) fn create(
+        sink: Box<dyn PartSink>,
         schema: &SchemaRef,
         properties: WriterProperties,
         row_group_rows: usize,
@@ -67,7 +63,7 @@ impl PartEncoder {
             .iter()
             .map(|field| weight(field.data_type()))
             .collect();
-        let writer = FileWriter::create(path, schema, properties)?;
+        let writer = FileWriter::create(sink, schema, properties)?;
         let factory = writer.factory(schema.clone());
         let roots = writer.roots();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -99,7 +95,7 @@ impl PartEncoder {
     }
 
     /// Takes a batch. Waits while the workers have enough to do.
-    pub(super) async fn write(&mut self, batch: RecordBatch) -> tidegate_core::Result<()> {
+    pub(crate) async fn write(&mut self, batch: RecordBatch) -> tidegate_core::Result<()> {
         let mut from = 0;
         while from < batch.num_rows() {
             if self.rows == 0 {
@@ -122,19 +118,19 @@ impl PartEncoder {
     }
 
     /// Writes what is left and the footer, and makes the file durable.
-    pub(super) async fn finish(mut self) -> tidegate_core::Result<Finished> {
+    pub(crate) async fn finish(mut self) -> tidegate_core::Result<Finished> {
         if self.rows > 0 {
             self.end_row_group().await?;
         }
         self.send(Next::End).await?;
         match self.answer().await? {
             Some(finished) => Ok(finished),
-            None => Err(FileError::Internal("a part ended before its rows".into()).into()),
+            None => Err(FormatError::Internal("a part ended before its rows".into()).into()),
         }
     }
 
     /// Stops all work on the file, which is worthless then.
-    pub(super) async fn abandon(self) {
+    pub(crate) async fn abandon(self) {
         drop((self.workers, self.next));
         if let Some(file) = self.file {
             let _ = file.await;
@@ -183,20 +179,20 @@ impl PartEncoder {
         }
         // The file's thread ends before its time only with an error.
         self.answer().await?;
-        Err(FileError::Internal("a part ended before its rows".into()).into())
+        Err(FormatError::Internal("a part ended before its rows".into()).into())
     }
 
     async fn answer(&mut self) -> tidegate_core::Result<Option<Finished>> {
         match self.file.take() {
             Some(file) => Ok(file.await.map_err(|error| panicked(&error))??),
-            None => Err(FileError::Internal("a part was written to after it had failed".into()).into()),
+            None => Err(FormatError::Internal("a part was written to after it had failed".into()).into()),
         }
     }
 }
 
 /// An encoder's error as ours.
-fn encode_failed(error: &parquet::errors::ParquetError) -> FileError {
-    FileError::Internal(format!("a batch could not be encoded: {error}"))
+fn encode_failed(error: &parquet::errors::ParquetError) -> FormatError {
+    FormatError::Internal(format!("a batch could not be encoded: {error}"))
 }
 
 /// Gives each column to a worker, so that all have about as much to do.

@@ -189,7 +189,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::file::scan::tests::{csv_core, random_text};
+    use crate::format::scan::tests::{csv_core, random_text};
 
     fn layout(width: usize) -> Layout {
         Layout {

@@ -9,14 +9,14 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use crate::file::config::{ColumnCompression, DestinationConfig};
+use crate::format::config::ColumnCompression;
 
 /// Rows that are looked at to choose a column's encoding.
 const SAMPLE_ROWS: usize = 4_096;
 
 /// The properties of a file whose first rows are these.
-pub(in crate::file) fn encodings(config: &DestinationConfig, first: &RecordBatch) -> WriterProperties {
-    let compression = match config.compression {
+pub(crate) fn encodings(compression: ColumnCompression, first: &RecordBatch) -> WriterProperties {
+    let compression = match compression {
         ColumnCompression::Snappy => Compression::SNAPPY,
         ColumnCompression::Zstd => Compression::ZSTD(ZstdLevel::default()),
         ColumnCompression::Lz4 => Compression::LZ4_RAW,

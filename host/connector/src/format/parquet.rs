@@ -1,7 +1,6 @@
 //! Reads Parquet files, row group by row group.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
@@ -11,13 +10,13 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use tidegate_core::port::SourceBatch;
 use tidegate_core::schema::Column;
 
 use super::cursor::{FileCursor, Position};
-use super::error::{FileError, Result};
-use super::input::Stamp;
+use super::error::{FormatError, Result};
+use super::origin::{ChunkFile, Origin, Origins};
 use super::source::{Outlet, Read};
 use super::types::{converts, describe};
 
@@ -25,7 +24,7 @@ use super::types::{converts, describe};
 pub(super) struct ParquetFiles {
     pub(super) columns: Vec<Column>,
     pub(super) schema: SchemaRef,
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: Origins,
     /// Where to go on in the first of the files.
     pub(super) resume: Option<FileCursor>,
     pub(super) batch_rows: usize,
@@ -45,17 +44,17 @@ impl ParquetFiles {
     /// Reads every file to its end.
     pub(super) fn read(mut self, outlet: &Outlet) -> Read {
         let mut resume = self.resume.take();
-        for path in std::mem::take(&mut self.files) {
-            self.read_file(&path, resume.take(), outlet)?;
+        while let Some(file) = self.files.next() {
+            self.read_file(file?.as_ref(), resume.take(), outlet)?;
         }
         Ok(())
     }
 
-    fn read_file(&self, path: &Path, resume: Option<FileCursor>, outlet: &Outlet) -> Read {
-        let shown = path.display().to_string();
-        let bad = |error| read_failed(path, error);
-        let file = File::open(path).map_err(|error| FileError::io(path, error))?;
-        let stamp = Stamp::of_file(&file).map_err(|error| FileError::io(path, error))?;
+    fn read_file(&self, origin: &dyn Origin, resume: Option<FileCursor>, outlet: &Outlet) -> Read {
+        let shown = origin.name();
+        let (stamp, chunks) = origin.open_chunks()?;
+        let bad = |error| chunks.explain(error);
+        let file = ChunkFile(Arc::clone(&chunks));
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(bad)?;
         let (columns, projection) = self.columns_of(&shown, &metadata)?;
         let columns = Arc::new(columns);
@@ -65,8 +64,8 @@ impl ParquetFiles {
             _ => (0, 0),
         };
         for row_group in first_group..metadata.metadata().num_row_groups() {
-            let handle = file.try_clone().map_err(|error| FileError::io(path, error))?;
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata.clone())
+            chunks.plan(&ranges(metadata.metadata().row_group(row_group), &projection))?;
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
                 .with_projection(projection.clone())
                 .with_row_groups(vec![row_group])
                 .with_batch_size(self.batch_rows)
@@ -80,7 +79,7 @@ impl ParquetFiles {
                 row += batch.num_rows();
                 let cursor = FileCursor {
                     path: shown.clone(),
-                    stamp,
+                    stamp: stamp.clone(),
                     position: Position::Rows { row_group, row },
                     records,
                 };
@@ -95,7 +94,7 @@ impl ParquetFiles {
             }
             row = 0;
         }
-        stamp.verify(path)?;
+        origin.verify(&stamp)?;
         Ok(())
     }
 
@@ -112,7 +111,7 @@ impl ParquetFiles {
                     roots.push(Some(root));
                 }
                 Some(root) => {
-                    return Err(FileError::TypeMismatch {
+                    return Err(FormatError::TypeMismatch {
                         path: path.to_owned(),
                         column: column.name.clone(),
                         found: describe(file_fields[root].data_type()),
@@ -121,7 +120,7 @@ impl ParquetFiles {
                 }
                 None if self.fill_missing && field.is_nullable() => roots.push(None),
                 None => {
-                    return Err(FileError::ColumnMissing {
+                    return Err(FormatError::ColumnMissing {
                         path: path.to_owned(),
                         column: column.name.clone(),
                         found: file_fields.iter().map(|field| field.name().clone()).collect(),
@@ -161,7 +160,7 @@ impl Columns {
             };
             if !field.is_nullable() && array.null_count() > 0 {
                 let row = (0..rows).find(|row| array.is_null(*row)).unwrap_or_default();
-                return Err(FileError::NullInRow {
+                return Err(FormatError::NullInRow {
                     path: self.path.clone(),
                     row: first_record + row as u64 + 1,
                     column: field.name().clone(),
@@ -183,32 +182,33 @@ impl Columns {
             safe: false,
             ..CastOptions::default()
         };
-        cast_with_options(array, wanted, &options).map_err(|error| FileError::BadParquet {
+        cast_with_options(array, wanted, &options).map_err(|error| FormatError::BadParquet {
             path: self.path.clone(),
             reason: format!("column `{name}`: {error}"),
         })
     }
 
-    fn bad(&self, error: &arrow_schema::ArrowError) -> FileError {
-        FileError::BadParquet {
+    fn bad(&self, error: &arrow_schema::ArrowError) -> FormatError {
+        FormatError::BadParquet {
             path: self.path.clone(),
             reason: error.to_string(),
         }
     }
 }
 
-fn read_failed(path: &Path, error: ParquetError) -> FileError {
-    match error {
-        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
-            Ok(error) => FileError::io(path, *error),
-            Err(other) => FileError::BadParquet {
-                path: path.display().to_string(),
-                reason: other.to_string(),
-            },
-        },
-        other => FileError::BadParquet {
-            path: path.display().to_string(),
-            reason: other.to_string(),
-        },
-    }
+/// Where the columns that are read lie in a row group.
+fn ranges(row_group: &RowGroupMetaData, projection: &ProjectionMask) -> Vec<Range<u64>> {
+    let columns = row_group.columns().iter().enumerate();
+    columns
+        .filter(|(leaf, _)| projection.leaf_included(*leaf))
+        .filter_map(|(_, column)| {
+            // A damaged footer may say anything; what it says wrong, the reader itself will refuse.
+            let start = column
+                .dictionary_page_offset()
+                .unwrap_or(column.data_page_offset());
+            let start = u64::try_from(start).ok()?;
+            let length = u64::try_from(column.compressed_size()).ok()?;
+            Some(start..start.checked_add(length)?)
+        })
+        .collect()
 }

@@ -2,11 +2,11 @@
 
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
-use tidegate_core::port::{Source, SourceBatch};
+use tidegate_core::port::{Source, SourceBatch, Watermark};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::error::Result;
+use super::error::{FormatError, Result};
 use crate::blocking::panicked;
 
 /// How many batches wait, parsed or being parsed, while the reader goes on. It holds one more, and the source another.
@@ -41,8 +41,9 @@ impl Outlet {
 }
 
 /// Batches of files, in order.
-pub(super) struct FileSource {
+pub(crate) struct FileSource {
     schema: SchemaRef,
+    watermark: Option<Watermark>,
     jobs: mpsc::Receiver<Job>,
     /// The batch that is waited for, kept so that a wait can be broken off and taken up again.
     next: Option<JoinHandle<Result<SourceBatch>>>,
@@ -64,10 +65,17 @@ impl FileSource {
         });
         Self {
             schema,
+            watermark: None,
             jobs,
             next: None,
             reader: Some(reader),
         }
+    }
+
+    /// The same source, which reads up to this.
+    pub(crate) fn up_to(mut self, watermark: Option<Watermark>) -> Self {
+        self.watermark = watermark;
+        self
     }
 }
 
@@ -76,12 +84,12 @@ pub(super) type Read = std::result::Result<(), Stop>;
 
 /// Why a reader stopped before the end.
 pub(super) enum Stop {
-    Failed(super::error::FileError),
+    Failed(FormatError),
     Closed,
 }
 
-impl From<super::error::FileError> for Stop {
-    fn from(error: super::error::FileError) -> Self {
+impl From<FormatError> for Stop {
+    fn from(error: FormatError) -> Self {
         Self::Failed(error)
     }
 }
@@ -96,6 +104,10 @@ impl From<Closed> for Stop {
 impl Source for FileSource {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
+    }
+
+    fn watermark(&self) -> Option<Watermark> {
+        self.watermark.clone()
     }
 
     async fn next(&mut self) -> tidegate_core::Result<Option<SourceBatch>> {

@@ -17,7 +17,7 @@ use arrow_cast::parse::{Parser, parse_decimal};
 use arrow_schema::{DataType, TimeUnit};
 
 use self::instant::Zone;
-use super::error::{FileError, Result};
+use super::error::{FormatError, Result};
 
 /// Whether values of a type can be told from text.
 pub(super) fn is_scalar(data_type: &DataType) -> bool {
@@ -66,7 +66,7 @@ pub(super) fn parse<'a>(
         Timestamp(Millisecond, zone) => reader.instants::<TimestampMillisecondType>(zone.as_ref())?,
         Timestamp(Microsecond, zone) => reader.instants::<TimestampMicrosecondType>(zone.as_ref())?,
         Timestamp(Nanosecond, zone) => reader.instants::<TimestampNanosecondType>(zone.as_ref())?,
-        other => return Err(FileError::Internal(format!("text cannot hold {other}"))),
+        other => return Err(FormatError::Internal(format!("text cannot hold {other}"))),
     })
 }
 
@@ -110,7 +110,7 @@ impl<'a, I: Iterator<Item = Option<&'a str>>> Reader<'_, I> {
             }
         });
         let array = array.with_precision_and_scale(precision, scale);
-        Ok(Arc::new(array.map_err(FileError::internal)?))
+        Ok(Arc::new(array.map_err(FormatError::internal)?))
     }
 
     fn instants<T: ArrowTimestampType>(&mut self, zone: Option<&Arc<str>>) -> Result<ArrayRef> {

@@ -5,7 +5,7 @@ use arrow_cast::parse::{Parser, string_to_datetime};
 use arrow_schema::TimeUnit;
 use chrono::{DateTime, NaiveTime, TimeZone, Utc};
 
-use crate::file::error::{FileError, Result};
+use crate::format::error::{FormatError, Result};
 
 /// The zone that a time without an offset of its own is in.
 pub(super) enum Zone {
@@ -21,7 +21,7 @@ impl Zone {
             Some(name) => name
                 .parse()
                 .map(Self::Named)
-                .map_err(|_| FileError::Internal(format!("`{name}` is not a time zone"))),
+                .map_err(|_| FormatError::Internal(format!("`{name}` is not a time zone"))),
         }
     }
 

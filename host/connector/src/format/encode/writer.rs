@@ -1,8 +1,6 @@
-//! Puts encoded row groups into a file, and knows its size and digest when it is whole.
+//! Puts encoded row groups into a Parquet file.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, BufWriter};
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -11,12 +9,12 @@ use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata}
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
-use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
+use super::encode_failed;
+use super::sink::{Finished, Hashed, PartSink};
 use super::worker::Chunks;
-use super::{Finished, encode_failed};
-use crate::file::error::{FileError, Result};
+use crate::format::error::{FormatError, Result};
 
 /// What is gathered before it is written and hashed.
 const WRITE_BYTES: usize = 256 << 10;
@@ -31,15 +29,14 @@ pub(super) enum Next {
 
 /// Puts encoded row groups into a file.
 pub(super) struct FileWriter {
-    path: PathBuf,
     writer: SerializedFileWriter<BufWriter<Hashed>>,
     rows: u64,
 }
 
 impl FileWriter {
-    /// Creates the file, which must not be there.
+    /// Begins a file.
     pub(super) fn create(
-        path: PathBuf,
+        sink: Box<dyn PartSink>,
         schema: &SchemaRef,
         mut properties: WriterProperties,
     ) -> Result<Self> {
@@ -48,17 +45,11 @@ impl FileWriter {
         let converted = ArrowSchemaConverter::new()
             .convert(schema)
             .map_err(|error| encode_failed(&error))?;
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|error| FileError::io(&path, error))?;
-        let sink = BufWriter::with_capacity(WRITE_BYTES, Hashed::new(file));
+        let sink = BufWriter::with_capacity(WRITE_BYTES, Hashed::new(sink));
         let writer = SerializedFileWriter::new(sink, converted.root_schema_ptr(), Arc::new(properties));
         match writer {
-            Ok(writer) => Ok(Self {
-                path,
-                writer,
-                rows: 0,
-            }),
-            Err(error) => Err(write_failed(&path, error)),
+            Ok(writer) => Ok(Self { writer, rows: 0 }),
+            Err(error) => Err(write_failed(&error)),
         }
     }
 
@@ -88,26 +79,16 @@ impl FileWriter {
     }
 
     fn end(self) -> Result<Finished> {
-        let path = self.path;
-        let failed = |error| FileError::io(&path, error);
-        let sink = self
-            .writer
-            .into_inner()
-            .map_err(|error| write_failed(&path, error))?;
-        let hashed = sink.into_inner().map_err(|error| failed(error.into_error()))?;
-        hashed.file.sync_all().map_err(failed)?;
-        Ok(Finished {
-            rows: self.rows,
-            bytes: hashed.bytes,
-            sha256: hex(&hashed.digest.finalize()),
-        })
+        let sink = self.writer.into_inner().map_err(|error| write_failed(&error))?;
+        let hashed = sink.into_inner().map_err(|error| sink_failed(error.error()))?;
+        hashed.close(self.rows).map_err(|error| sink_failed(&error))
     }
 
     fn append(&mut self, pending: Vec<oneshot::Receiver<parquet::errors::Result<Chunks>>>) -> Result<()> {
         let mut columns = Vec::new();
         for chunks in pending {
             let chunks = chunks.blocking_recv();
-            let chunks = chunks.map_err(|_| FileError::Internal("an encoder's thread was lost".into()))?;
+            let chunks = chunks.map_err(|_| FormatError::Internal("an encoder's thread was lost".into()))?;
             columns.extend(chunks.map_err(|error| encode_failed(&error))?);
         }
         columns.sort_by_key(|(column, _)| *column);
@@ -119,55 +100,21 @@ impl FileWriter {
             self.rows += writer.close()?.num_rows() as u64;
             Ok(())
         };
-        write().map_err(|error| write_failed(&self.path, error))
+        write().map_err(|error| write_failed(&error))
     }
 }
 
-/// A write error as ours: what the operating system said lies within the writer's error.
-fn write_failed(path: &std::path::Path, error: ParquetError) -> FileError {
+/// A write error as ours: what the sink said lies within the writer's error.
+fn write_failed(error: &ParquetError) -> FormatError {
     match error {
-        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
-            Ok(error) => FileError::io(path, *error),
-            Err(other) => FileError::Internal(other.to_string()),
+        ParquetError::External(inner) => match inner.downcast_ref::<io::Error>() {
+            Some(error) => sink_failed(error),
+            None => FormatError::internal(inner),
         },
-        other => encode_failed(&other),
+        other => encode_failed(other),
     }
 }
 
-/// A file that knows the size and digest of what was written to it.
-struct Hashed {
-    file: File,
-    digest: Sha256,
-    bytes: u64,
-}
-
-impl Hashed {
-    fn new(file: File) -> Self {
-        Self {
-            file,
-            digest: Sha256::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.digest.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+fn sink_failed(error: &io::Error) -> FormatError {
+    FormatError::carried(error).unwrap_or_else(|| FormatError::internal(error))
 }
