@@ -145,9 +145,9 @@ impl Orchestrator {
         engine.run(EncodedTask::encode(&task)?).await
     }
 
-    /// Where an earlier run left off, if the source reads only what is new.
+    /// Where an earlier run left off, if its source read only what was new: no other source leaves a mark.
     async fn since(&self, launch: &Launch, plan: &AssetPlan, key: &AttemptKey) -> Result<Option<Watermark>> {
-        if plan.source.cursor.is_none() || launch.full_refresh {
+        if launch.full_refresh {
             return Ok(None);
         }
         let done = self.state.materializations(&key.asset).await?;

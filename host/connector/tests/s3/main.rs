@@ -1,0 +1,12 @@
+//! The `s3` connector and the artifacts in a bucket, against a real S3 server.
+
+mod artifacts;
+mod destination;
+mod faults;
+mod formats;
+mod kills;
+mod listing;
+mod proxy;
+mod resume;
+mod support;
+mod zombies;
