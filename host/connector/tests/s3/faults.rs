@@ -7,7 +7,7 @@ use tidegate_core::schema::Load;
 use tidegate_core::{Error, Retry};
 
 use crate::proxy::{self, Fate};
-use crate::resume::parquet;
+use crate::resume::{parquet, parquet_of};
 use crate::support::{Attempt, BUCKET, Lake, SECRET_KEY, lines, open, rest, rows, server};
 
 /// The error of reading one object of numbers.
@@ -110,7 +110,7 @@ async fn a_busy_service_is_asked_again_and_told_of_where_it_stays_busy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_service_is_given_up_after_the_timeout() {
-    let lake = Lake::new().with("timeout", 200);
+    let lake = Lake::new().with("timeout", "200ms");
     let url = proxy::start(&server(), |_| Fate::Stall);
     let error = read_error(&lake.through(&url)).await;
     told(&error, "s3.timeout", &format!("s3://{BUCKET}/"));
@@ -151,7 +151,7 @@ async fn answers_that_break_off_are_asked_for_again() {
                 _ => Fate::Pass,
             }
         });
-        let lake = lake.through(&url).with("timeout", 500);
+        let lake = lake.through(&url).with("timeout", "500ms");
         let found = rows(&lake.source("{path: a.jsonl}", "n: int64")).await.unwrap();
         assert_eq!(found.len(), 60_000);
         assert!(found.iter().enumerate().all(|(n, row)| *row == n.to_string()));
@@ -294,19 +294,25 @@ async fn parquet_that_is_cut_off_or_none_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_parquet_only_the_columns_that_are_read_are_fetched() {
     let lake = Lake::new();
-    let bytes = parquet(0, 20_000);
+    let bytes = parquet_of(0, 20_000, 5_000);
     lake.put("a.parquet", &bytes).await;
-    let ranges = Arc::new(AtomicUsize::new(0));
-    let counted = ranges.clone();
-    let url = proxy::start(&server(), move |line| {
-        if !line.contains("list-type") {
-            counted.fetch_add(1, Ordering::SeqCst);
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let counted = fetched.clone();
+    let url = proxy::start_heard(&server(), move |head| {
+        let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
+        if let Some((from, to)) = range.and_then(|range| range.split_once('-')) {
+            let bytes = to.trim().parse::<usize>().unwrap() + 1 - from.parse::<usize>().unwrap();
+            counted.fetch_add(bytes, Ordering::SeqCst);
         }
         Fate::Pass
     });
-    let found = rows(&lake.through(&url).source("{path: a.parquet}", "id: int64"))
-        .await
-        .unwrap();
-    assert_eq!(found.len(), 20_000);
-    assert!(ranges.load(Ordering::SeqCst) > 2);
+    let source = lake.through(&url).source("{path: a.parquet}", "id: int64");
+    assert_eq!(rows(&source).await.unwrap().len(), 20_000);
+    let fetched = fetched.load(Ordering::SeqCst);
+    // The footer's piece, and less than half of the rest.
+    assert!(
+        fetched > 64 << 10 && fetched < (64 << 10) + bytes.len() / 2,
+        "{fetched} of {}",
+        bytes.len()
+    );
 }

@@ -55,7 +55,7 @@ async fn every_plain_type_comes_back_from_every_format() {
         "{}",
         "{compression: zstd, row_group_rows: 1024}",
         "{format: csv}",
-        "{format: csv, compression: gzip, null_text: NULL}",
+        "{format: csv, compression: gzip, null_text: \"NULL\"}",
         "{format: csv, compression: zstd}",
         "{format: jsonl}",
         "{format: jsonl, compression: gzip}",

@@ -30,67 +30,80 @@ async fn load(lake: &Lake, load: Load, epoch: i64, staged: Vec<Part>) -> (Vec<Pa
     (kept, ended)
 }
 
+/// How many are tried side by side: each waits for a server that is gone.
+const SIDE_BY_SIDE: usize = 8;
+
 async fn dies_everywhere(mode: Load, fate: Fate) {
-    let mut died_at = 0;
+    let mut from = 0;
     loop {
-        let lake = Lake::new();
-        // What an earlier load left, and one that died.
-        Attempt::new(&lake, mode, 1, "old").load(0..3).await.unwrap();
-        let mut dead = Attempt::new(&lake, mode, 2, "dead").begin().await.unwrap();
-        dead.write(numbers(90..95)).await.unwrap();
-        dead.stage().await.unwrap();
-        drop(dead);
-        let seen = Arc::new(AtomicUsize::new(0));
-        let counted = seen.clone();
-        // From some request on the server is gone for this attempt: for the first only it may have been done.
-        let url = proxy::start(&server(), move |_| match counted.fetch_add(1, Ordering::SeqCst) {
-            at if at < died_at => Fate::Pass,
-            at if at == died_at => fate,
-            _ => Fate::CutBefore,
-        });
-        let (staged, ended) = load(&lake.through(&url), mode, 3, Vec::new()).await;
-        let old = texts(0..3);
-        let new = match mode {
-            Load::Append => texts((0..3).chain(10..15)),
-            _ => texts(10..15),
-        };
-        let found = lake.seen().await;
-        assert!(
-            found == old || found == new,
-            "{mode:?}, {fate:?} at {died_at}: {found:?}"
-        );
-        let undisturbed = ended.is_ok() && seen.load(Ordering::SeqCst) <= died_at;
-        if let Err(error) = &ended {
-            assert_eq!(
-                (error.code.as_str(), error.retry),
-                ("s3.network", Retry::Later),
-                "{error}"
-            );
-        } else {
-            assert_eq!(found, new);
+        let tries = (from..from + SIDE_BY_SIDE).map(|at| tokio::spawn(dies_at(mode, fate, at)));
+        let mut undisturbed = false;
+        for tried in tries.collect::<Vec<_>>() {
+            undisturbed |= tried.await.unwrap();
         }
-        // The next attempt goes on from what the checkpoint kept.
-        let (_, again) = load(&lake, mode, 4, staged).await;
-        again.unwrap();
-        assert_eq!(lake.seen().await, new, "{mode:?}, {fate:?} at {died_at}");
-        let parts = lake
-            .objects()
-            .await
-            .into_iter()
-            .filter(|name| name.contains("part-"))
-            .count();
-        assert_eq!(
-            parts,
-            if mode == Load::Append { 3 } else { 2 },
-            "{mode:?}, {fate:?} at {died_at}"
-        );
-        assert_eq!(lake.uploads().await, 0);
+        from += SIDE_BY_SIDE;
         if undisturbed {
             break;
         }
-        died_at += 1;
     }
-    assert!(died_at >= 10, "only {died_at} requests were tried");
+    assert!(from > 10, "only {from} requests were tried");
+}
+
+/// Answers whether the load was through before.
+async fn dies_at(mode: Load, fate: Fate, died_at: usize) -> bool {
+    let lake = Lake::new();
+    // What an earlier load left, and one that died.
+    Attempt::new(&lake, mode, 1, "old").load(0..3).await.unwrap();
+    let mut dead = Attempt::new(&lake, mode, 2, "dead").begin().await.unwrap();
+    dead.write(numbers(90..95)).await.unwrap();
+    dead.stage().await.unwrap();
+    drop(dead);
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counted = seen.clone();
+    // From some request on the server is gone for this attempt: for the first only it may have been done.
+    let url = proxy::start(&server(), move |_| match counted.fetch_add(1, Ordering::SeqCst) {
+        at if at < died_at => Fate::Pass,
+        at if at == died_at => fate,
+        _ => Fate::CutBefore,
+    });
+    let (staged, ended) = load(&lake.through(&url), mode, 3, Vec::new()).await;
+    let old = texts(0..3);
+    let new = match mode {
+        Load::Append => texts((0..3).chain(10..15)),
+        _ => texts(10..15),
+    };
+    let found = lake.seen().await;
+    assert!(
+        found == old || found == new,
+        "{mode:?}, {fate:?} at {died_at}: {found:?}"
+    );
+    let undisturbed = ended.is_ok() && seen.load(Ordering::SeqCst) <= died_at;
+    if let Err(error) = &ended {
+        assert_eq!(
+            (error.code.as_str(), error.retry),
+            ("s3.network", Retry::Later),
+            "{error}"
+        );
+    } else {
+        assert_eq!(found, new);
+    }
+    // The next attempt goes on from what the checkpoint kept.
+    let (_, again) = load(&lake, mode, 4, staged).await;
+    again.unwrap();
+    assert_eq!(lake.seen().await, new, "{mode:?}, {fate:?} at {died_at}");
+    let parts = lake
+        .objects()
+        .await
+        .into_iter()
+        .filter(|name| name.contains("part-"))
+        .count();
+    assert_eq!(
+        parts,
+        if mode == Load::Append { 3 } else { 2 },
+        "{mode:?}, {fate:?} at {died_at}"
+    );
+    assert_eq!(lake.uploads().await, 0);
+    undisturbed
 }
 
 #[tokio::test(flavor = "multi_thread")]

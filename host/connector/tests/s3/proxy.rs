@@ -26,11 +26,17 @@ pub(crate) enum Fate {
     Expired,
 }
 
-/// Decides by the request's line, such as `GET /tests/a.csv HTTP/1.1`.
+/// Decides by the head of a request.
 type Judge = dyn Fn(&str) -> Fate + Send + Sync;
 
-/// Starts a proxy before a URL; answers its own. It lives as long as the test.
+/// Starts a proxy before a URL; answers its own. It lives as long as the test. The judge is told the request's line, such
+/// as `GET /tests/a.csv HTTP/1.1`.
 pub(crate) fn start(server: &str, judge: impl Fn(&str) -> Fate + Send + Sync + 'static) -> String {
+    start_heard(server, move |head| judge(head.lines().next().unwrap_or_default()))
+}
+
+/// The same; the judge is told the whole head.
+pub(crate) fn start_heard(server: &str, judge: impl Fn(&str) -> Fate + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = server.trim_start_matches("http://").to_owned();
@@ -57,7 +63,7 @@ fn serve(client: TcpStream, server: &str, judge: &Judge) -> io::Result<()> {
     let mut to_client = client;
     while let Some(request) = message(&mut from_client)? {
         let head = String::from_utf8_lossy(&request.head).into_owned();
-        let fate = judge(head.lines().next().unwrap_or_default());
+        let fate = judge(&head);
         match fate {
             Fate::CutBefore => return Ok(()),
             Fate::Stall => wait_for_ever(),

@@ -25,6 +25,11 @@ fn csv(from: usize, count: usize) -> Vec<u8> {
 
 /// A Parquet file of row groups of eleven rows, with a column that nobody reads.
 pub(crate) fn parquet(from: i64, count: i64) -> Vec<u8> {
+    parquet_of(from, count, 11)
+}
+
+/// The same of other row groups.
+pub(crate) fn parquet_of(from: i64, count: i64, row_group_rows: usize) -> Vec<u8> {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + count));
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(
         (from..from + count).map(|id| format!("n{id}")),
@@ -34,7 +39,7 @@ pub(crate) fn parquet(from: i64, count: i64) -> Vec<u8> {
     ));
     let batch = RecordBatch::try_from_iter([("id", ids), ("other", other), ("name", names)]).unwrap();
     let properties = WriterProperties::builder()
-        .set_max_row_group_row_count(Some(11))
+        .set_max_row_group_row_count(Some(row_group_rows))
         .build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
@@ -72,6 +77,7 @@ async fn text_resumes_at_every_cursor() {
     lake.put("c.csv", "id,name\n").await;
     lake.put("d.csv", csv(25, 1)).await;
     resumes_everywhere(&lake, "{path: \"*\", format: csv}").await;
+    lake.put("f.jsonl", "{\"id\": 4}\n").await;
     lake.put(
         "e.jsonl",
         "{\"id\": 1}\n{\"id\": 2, \"name\": \"x\"}\n\n{\"id\": 3}",
