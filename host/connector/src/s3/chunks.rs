@@ -194,7 +194,7 @@ fn plan(ranges: &[Range<u64>], size: u64) -> (Vec<Range<u64>>, u64, Vec<Range<u6
     for range in &planned {
         match first.last_mut() {
             Some(last) if range.start <= last.end.saturating_add(GAP_BYTES) => {
-                last.end = last.end.max(range.end)
+                last.end = last.end.max(range.end);
             }
             _ => first.push(range.clone()),
         }
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_range_that_a_damaged_footer_makes_up_ends_with_the_object() {
         let (planned, ..) = plan(&[5..u64::MAX, 100..200], 50);
-        assert_eq!(planned, [5..50]);
+        assert_eq!((planned.len(), &planned[0]), (1, &(5..50)));
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::error::{Result, S3Error};
 use crate::format::{self, Body, Chunks, Origin, Stamp, carry};
 
 /// What is asked for at once, and how many such pieces are under way while one is read.
-const PIECE_BYTES: u64 = 4 << 20;
-const PIECES_AHEAD: usize = 2;
+const PIECE_BYTES: u64 = 2 << 20;
+const PIECES_AHEAD: usize = 3;
 
 /// An object of a source.
 pub(super) struct S3Object {

@@ -20,7 +20,7 @@ use super::error::{Result, S3Error};
 use crate::format::{PartSink, carry};
 
 /// Bytes of a part; all but the last have so many, since some services take no others.
-const PART_BYTES: usize = 8 << 20;
+const PART_BYTES: usize = 6 << 20;
 /// Parts of an object at most, as S3 has it.
 const MAX_PARTS: usize = 10_000;
 /// Parts on their way at once.
@@ -159,6 +159,10 @@ impl Upload {
         let mut sending = JoinSet::new();
         let (mut parts, mut bytes) = (Vec::new(), 0);
         loop {
+            // A part is taken only when it can be sent: until then, the writer waits.
+            if sending.len() == PARTS_AT_ONCE {
+                parts.extend(sent(&mut sending).await?);
+            }
             let piece = match first.next() {
                 Some(piece) => piece,
                 None => match pieces.recv().await {
@@ -174,9 +178,6 @@ impl Upload {
                     parts: MAX_PARTS,
                     part_bytes: PART_BYTES,
                 });
-            }
-            if sending.len() == PARTS_AT_ONCE {
-                parts.extend(sent(&mut sending).await?);
             }
             bytes += piece.len() as u64;
             let (bucket, key, id) = (self.bucket.clone(), self.key.clone(), id.to_owned());

@@ -1,5 +1,6 @@
 //! Every format in and out: what is written comes back, value by value.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
@@ -181,7 +182,7 @@ async fn a_text_of_many_pieces_is_read_whole() {
     let lake = Lake::new();
     let mut text = String::from("id,name\n");
     for id in 0..400_000 {
-        text.push_str(&format!("{id},a name that makes the row longer {id}\n"));
+        writeln!(text, "{id},a name that makes the row longer {id}").unwrap();
     }
     assert!(text.len() > 16 << 20);
     lake.put("a.csv", &text).await;

@@ -1,5 +1,6 @@
 //! Which objects a path names, and which of them are new.
 
+use tidegate_core::plan::SourceSpec;
 use tidegate_core::port::Watermark;
 
 use crate::support::{Lake, lines, open, partition, read, rest, rows};
@@ -81,18 +82,17 @@ async fn patterns_match_as_they_do_in_a_folder() {
     assert!(error.hint.is_some());
 }
 
+/// What a run reads behind a mark, and its own mark.
+async fn run(spec: &SourceSpec, since: Option<&Watermark>) -> (Vec<String>, Option<Watermark>) {
+    let source = open(spec, None, None, 10, since).await.unwrap();
+    let mark = source.watermark();
+    (lines(&rest(source).await.unwrap()), mark)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_new_is_read() {
     let lake = Lake::new();
     let spec = lake.source("{path: \"in/*.jsonl\", only_new: true}", "n: utf8");
-    async fn run(
-        spec: &tidegate_core::plan::SourceSpec,
-        since: Option<&Watermark>,
-    ) -> (Vec<String>, Option<Watermark>) {
-        let source = open(spec, None, None, 10, since).await.unwrap();
-        let mark = source.watermark();
-        (lines(&rest(source).await.unwrap()), mark)
-    }
     let (none, mark) = run(&spec, None).await;
     assert!(none.is_empty() && mark.is_none());
     put_all(&lake, &["in/1.jsonl".into(), "in/2.jsonl".into()]).await;

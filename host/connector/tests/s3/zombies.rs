@@ -27,8 +27,8 @@ async fn an_attempt_that_wakes_up_after_another_load_is_refused() {
         let error = sleeper.commit(commit()).await.unwrap_err();
         assert_eq!(error.code, "attempt.fenced", "{load:?}");
         assert_eq!(lake.seen().await, texts(0..3), "{load:?}");
-        let late = attempt(1, "one").begin().await.err().unwrap();
-        assert_eq!(late.code, "attempt.fenced", "{load:?}");
+        let too_late = attempt(1, "one").begin().await.err().unwrap();
+        assert_eq!(too_late.code, "attempt.fenced", "{load:?}");
         // Nothing of it stays behind.
         assert!(
             !lake.objects().await.iter().any(|name| name.contains("part-1-")),
