@@ -1,7 +1,7 @@
 //! Where a source of files stopped.
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::port::Cursor;
+use tidegate_core::port::{Cursor, Watermark};
 
 use super::error::{FormatError, Result};
 use super::origin::Stamp;
@@ -17,6 +17,9 @@ pub(crate) struct FileCursor {
     pub(crate) position: Position,
     /// Records read of this file.
     pub(crate) records: u64,
+    /// Up to where the source reads, so that it reads up to there when it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) watermark: Option<Watermark>,
 }
 
 /// How far a file was read.

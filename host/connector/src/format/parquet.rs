@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::file::metadata::RowGroupMetaData;
-use tidegate_core::port::SourceBatch;
+use tidegate_core::port::{SourceBatch, Watermark};
 use tidegate_core::schema::Column;
 
 use super::cursor::{FileCursor, Position};
@@ -28,6 +28,7 @@ pub(super) struct ParquetFiles {
     /// Where to go on in the first of the files.
     pub(super) resume: Option<FileCursor>,
     pub(super) batch_rows: usize,
+    pub(super) watermark: Option<Watermark>,
     /// Whether a nullable column that a file does not have is null there: a file from before it was added.
     pub(super) fill_missing: bool,
 }
@@ -82,6 +83,7 @@ impl ParquetFiles {
                     stamp: stamp.clone(),
                     position: Position::Rows { row_group, row },
                     records,
+                    watermark: self.watermark.clone(),
                 };
                 let columns = Arc::clone(&columns);
                 outlet.parse(move || {

@@ -40,6 +40,7 @@ impl ReadFiles {
             columns,
             files,
             resume,
+            watermark,
             ..
         } = self;
         let batch_rows = self.batch_rows.max(1);
@@ -52,6 +53,7 @@ impl ReadFiles {
                     files,
                     resume,
                     batch_rows,
+                    watermark: watermark.clone(),
                 };
                 FileSource::start(schema, move |outlet| files.read(outlet))
             }
@@ -62,11 +64,12 @@ impl ReadFiles {
                     files,
                     resume,
                     batch_rows,
+                    watermark: watermark.clone(),
                     fill_missing,
                 };
                 FileSource::start(schema, move |outlet| files.read(outlet))
             }
         };
-        source.up_to(self.watermark)
+        source.up_to(watermark)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use tidegate_core::port::SourceBatch;
+use tidegate_core::port::{SourceBatch, Watermark};
 use tidegate_core::schema::Column;
 
 use super::config::{CheckedFiles, Format};
@@ -27,6 +27,7 @@ pub(super) struct TextFiles {
     /// Where to go on in the first of the files.
     pub(super) resume: Option<FileCursor>,
     pub(super) batch_rows: usize,
+    pub(super) watermark: Option<Watermark>,
 }
 
 enum Parser {
@@ -94,6 +95,7 @@ impl TextFiles {
                     line: block.end_line,
                 },
                 records,
+                watermark: self.watermark.clone(),
             };
             let parser = Arc::clone(&parser);
             outlet.parse(move || {

@@ -18,6 +18,8 @@ use crate::manifest::{CommittedLoad, Decision, Manifest, PendingLoad};
 
 /// How many manifests are kept, the newest among them.
 const KEPT_MANIFESTS: u64 = 2;
+/// How often a load decides anew: each time, another load has committed.
+const TRIES: u32 = 200;
 /// How long somebody else's write of the same manifest is waited for.
 const CONTENTION_WAIT: Duration = Duration::from_millis(50);
 
@@ -25,7 +27,7 @@ const CONTENTION_WAIT: Duration = Duration::from_millis(50);
 pub(super) async fn commit(partition: &Partition, pending: &PendingLoad) -> Result<LoadReceipt> {
     // Whether this call may have created a manifest without having heard of it.
     let mut tried = false;
-    loop {
+    for _ in 0..TRIES {
         let newest = partition.newest().await?;
         match pending.decide(newest.as_ref()) {
             Decision::Repeated(load) => {
@@ -62,6 +64,11 @@ pub(super) async fn commit(partition: &Partition, pending: &PendingLoad) -> Resu
             }
         }
     }
+    Err(S3Error::Changed {
+        place: partition.url(),
+        what: "it is being loaded over and over, or the service refuses to create objects on a condition"
+            .into(),
+    })
 }
 
 fn version(manifest: Option<&Manifest>) -> u64 {

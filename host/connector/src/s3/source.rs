@@ -39,7 +39,7 @@ pub(super) async fn open(
                 path: &files.path,
                 partition: open.partition.map(|partition| partition.key.0.as_str()),
             };
-            let since = open.since.and_then(|since| since.0["key"].as_str());
+            let since = open.since.and_then(key_of);
             let (origins, watermark) = if only_new {
                 found.new_objects(since, cursor.as_ref()).await?
             } else {
@@ -88,6 +88,11 @@ pub(super) async fn open(
     Ok(Box::new(read.start()))
 }
 
+/// The key that a mark is at; none where it is of another kind of source.
+fn key_of(mark: &Watermark) -> Option<&str> {
+    mark.0["key"].as_str()
+}
+
 /// What a path names in a bucket.
 struct Found<'a> {
     bucket: Arc<Bucket>,
@@ -121,15 +126,23 @@ impl Found<'_> {
         since: Option<&str>,
         cursor: Option<&FileCursor>,
     ) -> error::Result<(Origins, Option<Watermark>)> {
-        let last = self.all()?.behind(since).last_key().await?;
-        let mark = last.clone().or_else(|| since.map(str::to_owned));
-        let watermark = mark.map(|key| Watermark(json!({ "key": key })));
-        let origins: Origins = match (last, cursor) {
-            (last, Some(cursor)) => self.rest(cursor, last).await?,
-            (None, None) => Box::new(std::iter::empty()),
-            (last, None) => Box::new(self.all()?.behind(since).until(last)),
+        let mark_of = |key: String| Watermark(json!({ "key": key }));
+        if let Some(cursor) = cursor {
+            // Whoever goes on reads up to where the first attempt did: its load may be committed already.
+            let last = cursor.watermark.as_ref().and_then(key_of);
+            let last =
+                last.ok_or_else(|| S3Error::internal("the cursor does not say up to where it reads"))?;
+            let origins = self.rest(cursor, Some(last.to_owned())).await?;
+            return Ok((origins, cursor.watermark.clone()));
+        }
+        let Some(last) = self.all()?.behind(since).last_key().await? else {
+            return Ok((
+                Box::new(std::iter::empty()),
+                since.map(str::to_owned).map(mark_of),
+            ));
         };
-        Ok((origins, watermark))
+        let origins = self.all()?.behind(since).until(Some(last.clone()));
+        Ok((Box::new(origins), Some(mark_of(last))))
     }
 
     /// The object of a cursor and those behind it. Fails where it is gone or not as it was.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -35,8 +34,8 @@ enum Piece {
 pub(super) struct UploadSink {
     gathered: Vec<u8>,
     pieces: mpsc::Sender<Piece>,
-    /// How the upload ended.
-    ended: oneshot::Receiver<Result<()>>,
+    /// How the upload ended, until it was told.
+    ended: Option<oneshot::Receiver<Result<()>>>,
 }
 
 impl UploadSink {
@@ -53,7 +52,7 @@ impl UploadSink {
         let sink = Self {
             gathered: Vec::new(),
             pieces,
-            ended,
+            ended: Some(ended),
         };
         (sink, task)
     }
@@ -68,7 +67,13 @@ impl UploadSink {
     }
 
     fn answer(&mut self) -> io::Result<()> {
-        match Handle::current().block_on(&mut self.ended) {
+        // Encoders that are dropped after an error try to write once more.
+        let Some(ended) = self.ended.take() else {
+            return Err(carry(S3Error::internal(
+                "an upload was written to after it had ended",
+            )));
+        };
+        match ended.blocking_recv() {
             Ok(ended) => ended.map_err(carry),
             Err(_) => Err(carry(S3Error::internal("an upload was lost"))),
         }

@@ -107,6 +107,15 @@ async fn only_what_is_new_is_read() {
     let mark = source.watermark();
     put_all(&lake, &["in/4.jsonl".into()]).await;
     assert_eq!(lines(&rest(source).await.unwrap()), ["in/3.jsonl"]);
+    // An attempt that takes another's place reads up to where that one would have read, and no further.
+    let mut source = open(&spec, None, None, 10, None).await.unwrap();
+    let cursor = source.next().await.unwrap().unwrap().cursor;
+    put_all(&lake, &["in/5.jsonl".into()]).await;
+    let heir = open(&spec, None, Some(&cursor), 10, None).await.unwrap();
+    assert_eq!(heir.watermark(), source.watermark());
+    let wanted = ["in/2.jsonl", "in/3.jsonl", "in/4.jsonl"];
+    assert_eq!(lines(&rest(heir).await.unwrap()), wanted);
+    lake.delete("in/5.jsonl").await;
     let (last, _) = run(&spec, mark.as_ref()).await;
     assert_eq!(last, ["in/4.jsonl"]);
 }
