@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: builds in release and hands over to bench/run.py, which measures whole processes; with `clickhouse`,
-//! to bench/clickhouse.py, beside an engine.
+//! `cargo xtask bench`: builds in release and hands over to bench/run.py, which measures whole processes; with `clickhouse`
+//! or `postgres`, to the script of that name, beside a server.
 
 use std::process::Command;
 
 use crate::process::{self, phase};
-use crate::services::clickhouse;
+use crate::services::{clickhouse, postgres};
 use crate::{guests, setup};
 
 /// Times Tidegate and a peer on the same work.
@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let tidegate = phase("tidegate, release build", process::build_tidegate)?;
     let (script, arguments) = match arguments.split_first() {
         Some((first, rest)) if first == "clickhouse" => ("bench/clickhouse.py", rest),
+        Some((first, rest)) if first == "postgres" => ("bench/postgres.py", rest),
         _ => ("bench/run.py", arguments),
     };
     let mut command = Command::new("python3");
@@ -29,6 +30,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .transpose()?;
     if let Some(engine) = &engine {
         command.env(clickhouse::URL_VARIABLE, engine.address());
+    }
+    let server = (script == "bench/postgres.py")
+        .then(|| {
+            phase("postgres", || {
+                postgres::install()?;
+                postgres::up()
+            })
+        })
+        .transpose()?;
+    if let Some(server) = &server {
+        command.env(postgres::URL_VARIABLE, server.url());
     }
     process::stream(&mut command)
 }

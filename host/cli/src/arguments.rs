@@ -48,10 +48,20 @@ Exit codes: 0 done, 2 usage, 3 schema, 4 data, 5 plugin, 6 disk, network or serv
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start a project: a schema folder with one asset that runs.
+    /// Start a project: a schema folder with one asset that runs, or with one for each table of a database.
+    #[command(after_help = "Examples:
+  tidegate init tides
+  TIDEGATE_SECRET_SHOP=... tidegate init --from postgres://reader@db.example.com/shop")]
     Init {
         /// The project's name; the folder's, unless told.
         name: Option<String>,
+        /// A database, `postgres://USER@HOST/DATABASE`: an asset is written for each table and view. The password is that
+        /// of the variable TIDEGATE_SECRET_ and the database's name in capitals.
+        #[arg(long, value_name = "URL")]
+        from: Option<String>,
+        /// The database's schema.
+        #[arg(long, value_name = "SCHEMA", default_value = "public", requires = "from")]
+        schema: String,
     },
     /// Check documents, plugins and types. No data moves.
     Check {

@@ -59,7 +59,10 @@ fn misused(refused: &clap::Error) -> ExitCode {
 async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegate_core::Errors> {
     let project = &arguments.project;
     match &arguments.command {
-        Command::Init { name } => command::init::run(&project.folder, name.as_deref(), output),
+        Command::Init { name, from, schema } => match from {
+            Some(url) => command::init_from::run(&project.folder, name.as_deref(), url, schema, output).await,
+            None => command::init::run(&project.folder, name.as_deref(), output),
+        },
         Command::Check { locked } => command::check::run(project, *locked, output).await,
         Command::Plan(plan) => command::plan::run(project, plan, output).await,
         Command::Run(run) => command::run::run(project, run, output).await,

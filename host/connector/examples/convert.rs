@@ -95,6 +95,7 @@ async fn convert(folder: PathBuf, write: bool) -> Result<()> {
             epoch: Epoch(now.timestamp()),
             token: &LoadToken(now.to_rfc3339()),
             schema: source.schema(),
+            resumable: true,
             staged: &[],
             batch_rows: 8_192,
             log: Arc::new(Unheard),

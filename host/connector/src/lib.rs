@@ -8,6 +8,7 @@ pub mod file;
 mod format;
 mod layout;
 mod manifest;
+pub mod postgres;
 pub mod s3;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Arc<dyn Connector>> {
     vec![
         Arc::new(file::FileConnector),
         Arc::new(clickhouse::ClickHouseConnector),
+        Arc::new(postgres::PostgresConnector),
         Arc::new(s3::S3Connector),
     ]
 }

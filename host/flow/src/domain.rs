@@ -57,6 +57,12 @@ fn outside(domain: &Domain, column: &ArrayRef) -> Option<BooleanBuffer> {
         })?,
         Domain::OneOf(words) => texts(column, |text| words.iter().any(|word| word == text))?,
         Domain::Bytes(most) => texts(column, |text| text.len() <= *most)?,
+        Domain::Characters(most) => texts(column, |text| {
+            // No text has more letters than bytes.
+            text.len() <= *most || text.chars().count() <= *most
+        })?,
+        Domain::WithoutNul => without_nul(column)?,
+        Domain::Json => texts(column, is_json)?,
         Domain::Members(members) => members
             .iter()
             .filter_map(|(index, domain)| member(domain, column, *index))
@@ -103,6 +109,25 @@ fn texts(column: &ArrayRef, good: impl Fn(&str) -> bool) -> Option<BooleanBuffer
     }))
 }
 
+/// Which texts hold the letter U+0000; nearly always none do, which one look at all bytes tells.
+fn without_nul(column: &ArrayRef) -> Option<BooleanBuffer> {
+    let list = column.as_string_opt::<i32>()?;
+    let (start, end) = (list.value_offsets()[0], list.value_offsets()[list.len()]);
+    let bytes = &list.value_data()[start as usize..end as usize];
+    memchr::memchr(0, bytes)?;
+    texts(column, |text| !text.contains('\0'))
+}
+
+/// Whether a text is JSON that holds no U+0000.
+fn is_json(text: &str) -> bool {
+    // An escape begins with a backslash that is none of an escaped one.
+    let escaped = text.match_indices("\\u0000").any(|(at, _)| {
+        let before = text[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        before % 2 == 0
+    });
+    !escaped && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 /// Which whole numbers are bad; none for a type that has none inside.
 fn whole_numbers(column: &ArrayRef, bad: impl Fn(i128) -> bool) -> Option<BooleanBuffer> {
     macro_rules! find {
@@ -124,8 +149,8 @@ fn whole_numbers(column: &ArrayRef, bad: impl Fn(i128) -> bool) -> Option<Boolea
             let values = data.buffer::<i32>(0);
             BooleanBuffer::collect_bool(column.len(), |row| bad(i128::from(values[row])))
         }
-        // Whatever the unit: both are a number of 64 bits.
-        DataType::Int64 | DataType::Timestamp(..) => {
+        // Whatever the unit: each is a number of 64 bits.
+        DataType::Int64 | DataType::Timestamp(..) | DataType::Time64(_) | DataType::Duration(_) => {
             let data = column.to_data();
             let values = data.buffer::<i64>(0);
             BooleanBuffer::collect_bool(column.len(), |row| bad(i128::from(values[row])))
@@ -186,6 +211,15 @@ mod tests {
         assert_eq!(
             outside(Domain::Bytes(2), &texts(&["ab", "abc", "ü", "üb"])),
             [1, 3]
+        );
+        assert_eq!(outside(Domain::Characters(2), &texts(&["ab", "üb", "übe"])), [2]);
+        assert_eq!(outside(Domain::WithoutNul, &texts(&["a", "a\0", ""])), [1]);
+        assert_eq!(
+            outside(
+                Domain::Json,
+                &texts(&["{}", "[1, \"\\\\u0000\"]", "\"\\u0000\"", "{", "", "nul"])
+            ),
+            [2, 3, 4, 5]
         );
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(-129), Some(-128), None, Some(128)]));
         let bytes = Domain::Between {

@@ -6,6 +6,7 @@ pub(crate) mod clickhouse;
 pub(crate) mod completions;
 pub(crate) mod grant;
 pub(crate) mod init;
+pub(crate) mod init_from;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod quarantine;

@@ -69,6 +69,10 @@ impl Connector for ClickHouseConnector {
         true
     }
 
+    fn resumes(&self) -> bool {
+        false
+    }
+
     fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>> {
         to_json(&table::design(&decode(config)?, asset)?)
     }

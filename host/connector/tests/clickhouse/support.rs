@@ -1,7 +1,7 @@
 //! A database of its own on the engine of the tests, and loads and reads as a run would make them.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use chrono::{NaiveDate, TimeZone, Utc};
@@ -9,8 +9,8 @@ use clickhouse::Client;
 use tidegate_connector::clickhouse::ClickHouseConnector;
 use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
 use tidegate_core::port::{
-    Change, Commit, Connector, Destination, LoadReceipt, LogLine, LogSink, OpenChanges, OpenDestination, OpenSource, Part,
-    SourceBatch, Unheard,
+    Change, Commit, Connector, Destination, LoadReceipt, LogLine, LogSink, OpenChanges, OpenDestination,
+    OpenSource, Part, SourceBatch, Unheard,
 };
 use tidegate_core::schema::{Asset, Column, Document, Node, decode};
 use tidegate_core::{Error, Result};
@@ -312,6 +312,7 @@ impl<'a> Attempt<'a> {
             epoch: Epoch(self.epoch),
             token: &LoadToken(self.token.to_owned()),
             schema: Column::schema(&self.asset.columns),
+            resumable: true,
             staged: &self.staged,
             batch_rows: 8_192,
             log: self.log.clone(),

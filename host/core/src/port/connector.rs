@@ -44,6 +44,10 @@ pub trait Connector: Send + Sync {
     fn reads_since(&self) -> bool {
         false
     }
+    /// Whether its sources give cursors that a later attempt can go on from.
+    fn resumes(&self) -> bool {
+        true
+    }
     /// Checks an asset's `destination`, less the keys that every destination has.
     fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>>;
     /// Whether a resource, checked, can be what it is used as: `source` or `destination`.
@@ -80,10 +84,27 @@ pub trait Connector: Send + Sync {
     async fn apply_changes(&self, _open: OpenChanges<'_>) -> Result<Vec<Change>> {
         Ok(Vec::new())
     }
+    /// What there is to read at a resource, checked and with its secrets. None where the other side cannot tell.
+    async fn discover(&self, _resource: &serde_json::Value) -> Result<Vec<Discovered>> {
+        Ok(Vec::new())
+    }
     /// Opens a source.
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>>;
     /// Opens a destination. Nothing that it does before [`Destination::commit`] can be seen by a reader.
     async fn open_destination(&self, open: OpenDestination<'_>) -> Result<Box<dyn Destination>>;
+}
+
+/// Something that a source can read, such as a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discovered {
+    /// Its name at the other side.
+    pub name: String,
+    /// What it is, as the other side says.
+    pub description: Option<String>,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// What an asset's `source` says beside the resource.
+    pub source: serde_json::Value,
 }
 
 /// What a source is opened with.
@@ -132,6 +153,8 @@ pub struct OpenDestination<'a> {
     pub schema: SchemaRef,
     /// What an earlier attempt of the same load staged, in order; it counts as written.
     pub staged: &'a [Part],
+    /// Whether a later attempt may go on from what this one stages; else it writes all anew.
+    pub resumable: bool,
     /// Rows a batch at most, for a destination that cuts its own.
     pub batch_rows: usize,
     /// Where lines of the run's log go.
@@ -228,6 +251,12 @@ pub enum Domain {
     OneOf(Vec<String>),
     /// Texts of so many bytes at most.
     Bytes(usize),
+    /// Texts of so many letters (code points) at most.
+    Characters(usize),
+    /// Texts without the letter U+0000.
+    WithoutNul,
+    /// Texts that are JSON (RFC 8259), without the letter U+0000, escaped or not.
+    Json,
     /// Lists, structs and maps whose members, by their places in the Arrow type, are in these domains: the items of a list
     /// are at 0, the keys of a map at 0 and its values at 1.
     Members(Vec<(usize, Domain)>),

@@ -19,8 +19,8 @@ pub use artifact::ArtifactStore;
 pub use change::{Change, ChangeBy};
 pub use check::{Check, Severity, Verdict};
 pub use connector::{
-    ColumnDomain, Commit, Connector, Cursor, Destination, Domain, LoadReceipt, OpenChanges, OpenDestination,
-    OpenSource, Part, Source, SourceBatch, Watermark,
+    ColumnDomain, Commit, Connector, Cursor, Destination, Discovered, Domain, LoadReceipt, OpenChanges,
+    OpenDestination, OpenSource, Part, Source, SourceBatch, Watermark,
 };
 pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};

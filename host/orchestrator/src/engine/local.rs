@@ -141,6 +141,7 @@ impl LocalEngine {
                 epoch: task.epoch,
                 token: &task.token(),
                 schema: conform.schema(),
+                resumable: self.project.connector(&task.source.connector)?.resumes(),
                 staged: task.resume.as_ref().map_or(&[], |checkpoint| &checkpoint.parts),
                 batch_rows: task.batch_rows,
                 log: log.clone(),

@@ -18,9 +18,7 @@ impl Project {
             };
             if let Some(asset) = self.loaded.assets.get(&plan.name) {
                 let message = format!("`{first}` goes there too: {place}");
-                let error = asset
-                    .document
-                    .error("schema.same_place", "/destination", message);
+                let error = asset.document.error("schema.same_place", "/destination", message);
                 errors.push(error.hint("give one of them another `table`, or another resource"));
             }
         }
