@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_connector::artifact::FolderArtifacts;
+use tidegate_connector::artifact::{FolderArtifacts, S3Artifacts};
 use tidegate_core::plan::AssetName;
 use tidegate_core::port::{ArtifactStore, StateStore};
 use tidegate_core::schema::closest;
@@ -64,11 +64,13 @@ pub(crate) async fn open_state(project: &Project) -> Result<Arc<dyn StateStore>,
     Ok(Arc::new(SqlStateStore::open(&address).await?))
 }
 
-/// The project's artifacts.
-pub(crate) fn open_artifacts(project: &Project) -> Arc<dyn ArtifactStore> {
-    Arc::new(FolderArtifacts::new(
-        project.root().join(&project.documents().project.value.artifacts),
-    ))
+/// The project's artifacts: in a bucket or a folder.
+pub(crate) fn open_artifacts(project: &Project) -> Result<Arc<dyn ArtifactStore>, Error> {
+    let declared = &project.documents().project.value.artifacts;
+    if declared.starts_with("s3://") {
+        return Ok(Arc::new(S3Artifacts::new(declared)?));
+    }
+    Ok(Arc::new(FolderArtifacts::new(project.root().join(declared))))
 }
 
 /// Makes a folder of the project's.

@@ -5,8 +5,11 @@ mod blocking;
 pub mod clickhouse;
 mod durable;
 pub mod file;
+mod format;
+mod layout;
 mod manifest;
 pub mod postgres;
+pub mod s3;
 
 use std::sync::Arc;
 
@@ -18,5 +21,6 @@ pub fn all() -> Vec<Arc<dyn Connector>> {
         Arc::new(file::FileConnector),
         Arc::new(clickhouse::ClickHouseConnector),
         Arc::new(postgres::PostgresConnector),
+        Arc::new(s3::S3Connector),
     ]
 }

@@ -3,11 +3,16 @@
 //! Each load makes the next version. A version is created only where none of that number is, so of two loads that
 //! commit at once one wins, and the other looks again. Nothing here touches a disk; the stores do.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidegate_core::plan::{AssetName, Epoch, LoadToken, PartitionKey};
 use tidegate_core::port::Part;
 use tidegate_core::schema::{Column, Load};
+
+use crate::format::shorten;
+use crate::layout::{manifest_version, parse_part};
 
 /// The format that this code writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -76,6 +81,31 @@ pub(crate) enum Decision {
 }
 
 impl Manifest {
+    /// The manifest that an object or file of a name holds, or why it is none. `ending` says which parts may be in it: a
+    /// part is a neighbour of the manifest's, and nothing else is read or removed by its name.
+    pub(crate) fn parse(name: &str, bytes: &[u8], ending: impl Fn(&str) -> bool) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if manifest.format > FORMAT {
+            return Err(format!(
+                "its format {} is newer than this version of tidegate",
+                manifest.format
+            ));
+        }
+        if manifest_version(name) != Some(manifest.version) || manifest.version == u64::MAX {
+            return Err(format!("it says that it is version {}", manifest.version));
+        }
+        let mut seen = BTreeSet::new();
+        for part in &manifest.parts {
+            if !parse_part(&part.name).is_some_and(|(_, _, found)| ending(found)) {
+                return Err(format!("`{}` is not the name of a part", shorten(&part.name)));
+            }
+            if !seen.insert(&part.name) {
+                return Err(format!("the part `{}` is in it twice", part.name));
+            }
+        }
+        Ok(manifest)
+    }
+
     /// The load with a token, if it is remembered.
     pub(crate) fn committed(&self, token: &LoadToken) -> Option<&CommittedLoad> {
         self.loads.iter().find(|load| load.token == *token)

@@ -108,6 +108,16 @@ pub(crate) async fn read(
             }
         }
     }
+    // A last checkpoint of a source that reads only what is new: an attempt that finds the load committed knows by it how
+    // far the load goes.
+    let marked = source.watermark().is_some() && task.limit_rows.is_none();
+    if marked
+        && cursor.is_some()
+        && since_barrier > 0
+        && !send(&out, Message::Barrier(barrier(cursor.clone(), batches, counts))).await
+    {
+        return Ok(());
+    }
     send(&out, Message::End(barrier(cursor, batches, counts))).await;
     Ok(())
 }

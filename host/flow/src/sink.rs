@@ -144,6 +144,7 @@ impl Sink {
             batches: barrier.batches,
             quarantined,
             checks: self.inspection.snapshots().await?,
+            watermark: self.watermark.clone(),
         };
         self.progress.checkpoint(checkpoint).await
     }
@@ -187,9 +188,17 @@ impl Sink {
     }
 
     /// Where the next run reads on. Where an earlier attempt had committed the load, what this one read is not in it, or not
-    /// known to be; nor is what a limit cut off: then the next run reads from where this one began.
+    /// known to be, unless both read up to the same; nor is what a limit cut off: then the next run reads from where this one
+    /// began.
     fn reached(&self, load: Option<&LoadReceipt>) -> Option<Watermark> {
-        if self.task.limit_rows.is_some() || load.is_none_or(|load| load.repeated) {
+        let began = self
+            .task
+            .resume
+            .as_ref()
+            .and_then(|resume| resume.watermark.as_ref());
+        let known =
+            |load: &LoadReceipt| !load.repeated || (began.is_some() && began == self.watermark.as_ref());
+        if self.task.limit_rows.is_some() || !load.is_some_and(known) {
             return self.task.since.clone();
         }
         self.watermark.clone()

@@ -58,7 +58,7 @@ async fn list(project: &Project, asset: Option<&str>, output: &Output) -> Result
 
 async fn show(project: &Project, what: &str, limit: usize, output: &Output) -> Result<ExitCode, Errors> {
     let state = session::open_state(project).await?;
-    let artifacts = session::open_artifacts(project);
+    let artifacts = session::open_artifacts(project)?;
     let entries: Vec<QuarantineEntry> = if what.contains('/') {
         let all = state.quarantine(None, None).await?;
         let found = all.into_iter().find(|entry| entry.artifact == what);

@@ -46,7 +46,7 @@ pub(crate) async fn orchestrator(
     Ok(Orchestrator {
         project: project.clone(),
         state,
-        artifacts: session::open_artifacts(project),
+        artifacts: session::open_artifacts(project)?,
         workers: Workers::join(&project.root().join(".tidegate/workers"))?,
         observer: watch,
         cancel: tokio_util::sync::CancellationToken::new(),

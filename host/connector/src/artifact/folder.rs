@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tidegate_core::Result;
 use tidegate_core::port::ArtifactStore;
 
+use super::name::is_safe;
 use crate::blocking;
 use crate::durable::{self, TEMPORARY};
 use crate::file::FileError;
@@ -90,8 +91,7 @@ impl ArtifactStore for FolderArtifacts {
 
 /// A name that stays under the root on every system, or an error.
 fn checked(name: &str) -> Result<&str, FileError> {
-    let safe = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
-    if name.split('/').all(safe) && !name.ends_with(TEMPORARY) {
+    if is_safe(name) && !name.ends_with(TEMPORARY) {
         return Ok(name);
     }
     Err(FileError::BadArtifactName {

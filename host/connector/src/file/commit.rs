@@ -14,9 +14,10 @@ use tidegate_core::plan::Epoch;
 use tidegate_core::port::{LoadReceipt, Part};
 
 use super::error::{FileError, Result};
-use super::layout::{MANIFESTS, PartFile, Stage, manifest_path, part_path};
+use super::layout::{PartFile, Stage, manifest_path, part_path};
 use super::manifests;
 use crate::durable::{self, TEMPORARY};
+use crate::layout::MANIFESTS;
 use crate::manifest::{CommittedLoad, Decision, Manifest, PendingLoad};
 
 #[cfg(test)]

@@ -13,12 +13,14 @@ use tidegate_core::schema::{Column, Load};
 
 use super::commit::{self, fenced, parts_in, refuse_overtaken, verify_staged};
 use super::config::DestinationConfig;
-use super::encode::{PartEncoder, encodings};
 use super::error::{FileError, Result};
-use super::layout::{MANIFESTS, Stage, part_name, part_path, partition_folder};
+use super::layout::{Stage, part_name, part_path, partition_folder};
 use super::manifests;
+use super::part_file::PartFileSink;
 use crate::blocking;
 use crate::durable;
+use crate::format::{ParquetEncoder, encodings};
+use crate::layout::MANIFESTS;
 use crate::manifest::PendingLoad;
 
 /// Writes one load of an asset partition.
@@ -35,7 +37,7 @@ pub(super) struct FileDestination {
     parts: Vec<Part>,
     /// The number of the next part.
     number: u64,
-    current: Option<(String, PartEncoder)>,
+    current: Option<(String, ParquetEncoder)>,
 }
 
 impl FileDestination {
@@ -73,9 +75,13 @@ impl FileDestination {
         let name = part_name(self.epoch, self.number);
         self.number += 1;
         let path = part_path(&self.folder, &name, Stage::Partial);
-        let properties = encodings(&self.config, first);
+        let properties = encodings(self.config.compression, first);
         let (schema, rows) = (self.schema.clone(), self.config.row_group_rows);
-        let encoder = blocking::run(move || PartEncoder::create(path, &schema, properties, rows)).await?;
+        let create = move || {
+            let sink = PartFileSink::create(path)?;
+            ParquetEncoder::create(Box::new(sink), &schema, properties, rows)
+        };
+        let encoder = blocking::run(create).await?;
         self.current = Some((name, encoder));
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! Where an asset's files lie: `<root>/<asset>/[<partition>/]`, with `_manifest/` beside the parts.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tidegate_core::plan::{AssetName, Epoch, PartitionKey};
 
-/// The folder of an asset's manifests, in each partition's folder.
-pub(super) const MANIFESTS: &str = "_manifest";
+use crate::layout::{self, MANIFESTS};
+
+/// How a part's name ends.
+pub(super) const ENDING: &str = "parquet";
 
 /// How far a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,30 +42,13 @@ pub(super) fn partition_folder(root: &Path, asset: &AssetName, partition: &Parti
     if partition.is_whole() {
         folder
     } else {
-        folder.join(encode_key(&partition.0))
+        folder.join(layout::encode_key(&partition.0))
     }
-}
-
-/// A partition's key as a file name: what is not a letter, digit, `.`, `-`, `=` or `_` is written as `%` and two
-/// digits, and so is a dot or underscore in front, which would hide the folder or pass for one of ours.
-fn encode_key(key: &str) -> String {
-    let mut name = String::with_capacity(key.len());
-    for (index, byte) in key.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'=')
-            || (index > 0 && matches!(byte, b'.' | b'_'));
-        if plain {
-            name.push(char::from(byte));
-        } else {
-            let _ = write!(name, "%{byte:02X}");
-        }
-    }
-    name
 }
 
 /// The name of an attempt's n-th part, once in place.
 pub(super) fn part_name(epoch: Epoch, number: u64) -> String {
-    format!("part-{epoch}-{number}.parquet")
+    layout::part_name(epoch, number, ENDING)
 }
 
 /// The path of a part at a stage.
@@ -89,14 +73,11 @@ impl PartFile {
             .into_iter()
             .find_map(|stage| Some((file_name.strip_suffix(stage.ending())?, stage)))
             .unwrap_or((file_name, Stage::Placed));
-        let (epoch, number) = name
-            .strip_prefix("part-")?
-            .strip_suffix(".parquet")?
-            .split_once('-')?;
-        Some(Self {
+        let (epoch, number, ending) = layout::parse_part(name)?;
+        (ending == ENDING).then(|| Self {
             name: name.to_owned(),
-            epoch: Epoch(epoch.parse().ok()?),
-            number: number.parse().ok()?,
+            epoch,
+            number,
             stage,
         })
     }
@@ -104,17 +85,7 @@ impl PartFile {
 
 /// The path of a manifest.
 pub(super) fn manifest_path(folder: &Path, version: u64) -> PathBuf {
-    folder.join(MANIFESTS).join(format!("{version:020}.json"))
-}
-
-/// The version that a manifest's file name says, or none.
-pub(super) fn manifest_version(file_name: &str) -> Option<u64> {
-    let digits = file_name.strip_suffix(".json")?;
-    if digits.len() == 20 {
-        digits.parse().ok()
-    } else {
-        None
-    }
+    folder.join(MANIFESTS).join(layout::manifest_name(version))
 }
 
 #[cfg(test)]
@@ -144,40 +115,5 @@ mod tests {
         ] {
             assert_eq!(PartFile::parse(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn keys_make_safe_and_different_names() {
-        let keys = [
-            "2013-01",
-            "a/b",
-            "a%2Fb",
-            "..",
-            ".x",
-            "_manifest",
-            "a_b.c=d",
-            "é",
-            "A",
-            "a",
-        ];
-        let names: std::collections::BTreeSet<_> = keys.map(encode_key).into_iter().collect();
-        assert_eq!(names.len(), keys.len());
-        assert!(
-            names
-                .iter()
-                .all(|name| !name.contains('/') && !name.starts_with(['.', '_']))
-        );
-        assert_eq!(encode_key("2013-01"), "2013-01");
-        assert_eq!(encode_key("a/b"), "a%2Fb");
-        assert_eq!(encode_key("a%2Fb"), "a%252Fb");
-    }
-
-    #[test]
-    fn versions_sort_as_their_names() {
-        let path = manifest_path(Path::new("/x"), 17);
-        assert_eq!(path, Path::new("/x/_manifest/00000000000000000017.json"));
-        assert_eq!(manifest_version("00000000000000000017.json"), Some(17));
-        assert_eq!(manifest_version("17.json"), None);
-        assert_eq!(manifest_version("00000000000000000017.json.1-2.tmp"), None);
     }
 }

@@ -1,16 +1,16 @@
 //! Manifests in a folder.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tidegate_core::plan::{AssetName, PartitionKey};
 
-use super::error::{FileError, Result, shorten};
-use super::layout::{self, MANIFESTS, PartFile, Stage, manifest_path, manifest_version, part_name};
+use super::error::{FileError, Result};
+use super::layout::{self, manifest_path};
 use crate::durable;
-use crate::manifest::{FORMAT, Manifest};
+use crate::layout::{MANIFESTS, manifest_version};
+use crate::manifest::Manifest;
 
 /// The newest manifest of a partition's folder, or none where nothing was loaded.
 pub(super) fn newest(folder: &Path) -> Result<Option<Manifest>> {
@@ -106,36 +106,12 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Manifest> {
-    let bad = |reason: String| FileError::BadManifest {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    Manifest::parse(name, bytes, |ending| ending == layout::ENDING).map_err(|reason| FileError::BadManifest {
         path: path.display().to_string(),
         reason,
-    };
-    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
-    if manifest.format > FORMAT {
-        return Err(bad(format!(
-            "its format {} is newer than this version of tidegate",
-            manifest.format
-        )));
-    }
-    let said = path.file_name().and_then(|name| name.to_str());
-    if said.and_then(manifest_version) != Some(manifest.version) || manifest.version == u64::MAX {
-        return Err(bad(format!("it says that it is version {}", manifest.version)));
-    }
-    let mut seen = BTreeSet::new();
-    for part in &manifest.parts {
-        // A part is a file of this folder, and nothing else is read or removed by its name.
-        let own = PartFile::parse(&part.name).is_some_and(|file| {
-            file.stage == Stage::Placed && part_name(file.epoch, file.number) == part.name
-        });
-        if !own {
-            return Err(bad(format!(
-                "`{}` is not the name of a part",
-                shorten(&part.name)
-            )));
-        }
-        if !seen.insert(&part.name) {
-            return Err(bad(format!("the part `{}` is in it twice", part.name)));
-        }
-    }
-    Ok(manifest)
+    })
 }

@@ -2,23 +2,12 @@
 
 mod commit;
 mod config;
-mod csv;
-mod cursor;
 mod destination;
-mod encode;
 mod error;
-mod input;
-mod jsonl;
 mod layout;
+mod local;
 mod manifests;
-mod parquet;
-mod rejects;
-mod scan;
-mod source;
-mod splitter;
-mod text;
-mod types;
-mod values;
+mod part_file;
 
 use std::path::{Path, PathBuf};
 
@@ -31,19 +20,14 @@ use tidegate_core::port::{Connector, Destination, OpenDestination, OpenSource, S
 use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
 
-use crate::blocking;
-
-use self::config::{CheckedFiles, CheckedSource};
-pub use self::config::{
-    ColumnCompression, Compression, DestinationConfig, DestinationFormat, Format, OnBadRow, ResourceConfig,
-    SourceConfig,
-};
-use self::cursor::FileCursor;
+use self::config::CheckedSource;
+pub use self::config::{DestinationConfig, DestinationFormat, ResourceConfig};
 use self::destination::FileDestination;
 pub(crate) use self::error::FileError;
-use self::parquet::ParquetFiles;
-use self::source::FileSource;
-use self::text::TextFiles;
+use self::local::LocalFile;
+use crate::blocking;
+pub use crate::format::{ColumnCompression, Compression, Format, OnBadRow, SourceConfig};
+use crate::format::{FileCursor, FileFormat, Origin, ReadFiles};
 
 /// Files in a folder.
 #[derive(Debug, Clone, Copy)]
@@ -104,48 +88,38 @@ impl Connector for FileConnector {
         let resource: ResourceConfig = from_json(&open.spec.resource)?;
         let key = open.partition.map(|partition| partition.key.clone());
         let cursor = open.cursor.map(FileCursor::decode).transpose()?;
-        let columns = open.spec.columns.clone();
-        let schema = Column::schema(&columns);
-        let batch_rows = open.batch_rows.max(1);
-        match from_json(&open.spec.config)? {
+        let root = resource.root;
+        let (files, format) = match from_json(&open.spec.config)? {
             CheckedSource::Files(config) => {
                 let path = config.path.clone();
-                let find = move || input::find(&resource.root, &path, key.as_ref().map(|key| key.0.as_str()));
+                let find = move || local::find(&root, &path, key.as_ref().map(|key| key.0.as_str()));
                 let files = resume(find, cursor.clone()).await?;
-                if config.format == Format::Parquet {
-                    let files = ParquetFiles {
-                        columns,
-                        schema: schema.clone(),
-                        files,
-                        resume: cursor,
-                        batch_rows,
-                        fill_missing: false,
-                    };
-                    return Ok(Box::new(FileSource::start(schema, move |outlet| {
-                        files.read(outlet)
-                    })));
-                }
-                let files = text_files(config, columns, &schema, files, cursor, batch_rows);
-                Ok(Box::new(FileSource::start(schema, move |outlet| {
-                    files.read(outlet)
-                })))
+                let format = if config.format == Format::Parquet {
+                    FileFormat::Parquet { fill_missing: false }
+                } else {
+                    FileFormat::Text(config)
+                };
+                (files, format)
             }
             CheckedSource::Asset(asset) => {
                 let asset = AssetName::try_from(asset).map_err(FileError::internal)?;
-                let find = move || asset_files(&resource.root, &asset, key.as_ref());
-                let files = ParquetFiles {
-                    columns,
-                    schema: schema.clone(),
-                    files: resume(find, cursor.clone()).await?,
-                    resume: cursor,
-                    batch_rows,
-                    fill_missing: true,
-                };
-                Ok(Box::new(FileSource::start(schema, move |outlet| {
-                    files.read(outlet)
-                })))
+                let find = move || asset_files(&root, &asset, key.as_ref());
+                let files = resume(find, cursor.clone()).await?;
+                (files, FileFormat::Parquet { fill_missing: true })
             }
-        }
+        };
+        let files = files
+            .into_iter()
+            .map(|path| Ok(Box::new(LocalFile(path)) as Box<dyn Origin>));
+        let read = ReadFiles {
+            columns: open.spec.columns.clone(),
+            files: Box::new(files),
+            resume: cursor,
+            batch_rows: open.batch_rows,
+            format,
+            watermark: None,
+        };
+        Ok(Box::new(read.start()))
     }
 
     async fn open_destination(&self, open: OpenDestination<'_>) -> Result<Box<dyn Destination>> {
@@ -157,24 +131,6 @@ impl Connector for FileConnector {
     }
 }
 
-fn text_files(
-    config: CheckedFiles,
-    columns: Vec<Column>,
-    schema: &arrow_schema::SchemaRef,
-    files: Vec<PathBuf>,
-    resume: Option<FileCursor>,
-    batch_rows: usize,
-) -> TextFiles {
-    TextFiles {
-        config,
-        columns,
-        schema: schema.clone(),
-        files,
-        resume,
-        batch_rows,
-    }
-}
-
 /// The files to read, on from a cursor's.
 async fn resume(
     find: impl FnOnce() -> error::Result<Vec<PathBuf>> + Send + 'static,
@@ -183,11 +139,25 @@ async fn resume(
     let find = move || {
         let files = find()?;
         match cursor {
-            Some(cursor) => cursor.rest(files),
+            Some(cursor) => rest(&cursor, files),
             None => Ok(files),
         }
     };
     blocking::run(find).await
+}
+
+/// The files from a cursor's on. Fails where it is gone or not as it was.
+fn rest(cursor: &FileCursor, files: Vec<PathBuf>) -> error::Result<Vec<PathBuf>> {
+    let path = Path::new(&cursor.path);
+    let rest: Vec<_> = files.into_iter().skip_while(|file| file != path).collect();
+    if rest.is_empty() {
+        return Err(FileError::Changed {
+            path: cursor.path.clone(),
+            what: "it is gone".into(),
+        });
+    }
+    local::verify(path, &cursor.stamp)?;
+    Ok(rest)
 }
 
 /// The parts of an asset, as the newest manifests list them.

@@ -275,6 +275,9 @@ pub struct Checkpoint {
     /// Each check's state, base64, in order; none for those without.
     #[serde(default)]
     pub checks: Vec<Option<String>>,
+    /// Up to where the source reads; none for a source without a cursor.
+    #[serde(default)]
+    pub watermark: Option<Watermark>,
 }
 
 /// The recorded fact that an attempt loaded an asset partition.

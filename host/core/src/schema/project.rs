@@ -21,7 +21,7 @@ pub struct ProjectDecl {
     /// which is the one above the schema folder.
     #[serde(default = "default_state")]
     pub state: String,
-    /// The folder for run logs and quarantine.
+    /// Where run logs and quarantine are kept: a folder, or `s3://BUCKET/PREFIX`.
     #[serde(default = "default_artifacts")]
     pub artifacts: String,
     /// The folders that hold plugins, as `NAME.wasm` or `NAME-VERSION.wasm`.

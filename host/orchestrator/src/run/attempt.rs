@@ -126,7 +126,7 @@ impl Orchestrator {
         key: &AttemptKey,
     ) -> Result<TaskReceipt> {
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
-        task.since = self.since(launch, plan, key).await?;
+        task.since = self.since(launch, key).await?;
         if self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
         }
@@ -145,9 +145,9 @@ impl Orchestrator {
         engine.run(EncodedTask::encode(&task)?).await
     }
 
-    /// Where an earlier run left off, if the source reads only what is new.
-    async fn since(&self, launch: &Launch, plan: &AssetPlan, key: &AttemptKey) -> Result<Option<Watermark>> {
-        if plan.source.cursor.is_none() || launch.full_refresh {
+    /// Where an earlier run left off, if its source read only what was new: no other source leaves a mark.
+    async fn since(&self, launch: &Launch, key: &AttemptKey) -> Result<Option<Watermark>> {
+        if launch.full_refresh {
             return Ok(None);
         }
         let done = self.state.materializations(&key.asset).await?;

@@ -254,6 +254,7 @@ pub(crate) fn checkpoint(batches: u64) -> Checkpoint {
         batches,
         quarantined: vec![],
         checks: vec![Some("AwQF".to_owned()), None],
+        watermark: Some(Watermark(json!({"key": batches}))),
     }
 }
 
