@@ -110,8 +110,7 @@ pub(crate) async fn read(
     }
     // A last checkpoint of a source that reads only what is new: an attempt that finds the load committed knows by it how
     // far the load goes.
-    let marked = source.watermark().is_some() && task.limit_rows.is_none();
-    if marked
+    if leaves_mark(&task, source.as_ref())
         && cursor.is_some()
         && since_barrier > 0
         && !send(&out, Message::Barrier(barrier(cursor.clone(), batches, counts))).await
@@ -120,6 +119,11 @@ pub(crate) async fn read(
     }
     send(&out, Message::End(barrier(cursor, batches, counts))).await;
     Ok(())
+}
+
+/// Whether the next run reads on from where this one ends.
+fn leaves_mark(task: &PartitionTask, source: &dyn Source) -> bool {
+    source.watermark().is_some() && task.limit_rows.is_none()
 }
 
 /// `false` where the next part has stopped; it then has the error.

@@ -333,6 +333,7 @@ impl<'a> Attempt<'a> {
             epoch: Epoch(self.epoch),
             token: &LoadToken(self.token.to_owned()),
             schema,
+            resumable: true,
             staged: &self.staged,
             batch_rows: 8_192,
             log: Arc::new(Unheard),
