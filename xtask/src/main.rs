@@ -34,7 +34,11 @@ enum Task {
     /// Builds the plugins into plugins/dist
     Guests,
     /// Builds Tidegate and runs the example project in schemas/
-    Demo,
+    Demo {
+        /// The example among servers: Postgres, plugins, ClickHouse, a bucket
+        #[arg(long)]
+        full: bool,
+    },
     /// Installs and starts what the tests need, runs them all, and stops what it started
     Test {
         /// Handed to `cargo test` of the host; only the host's tests run then
@@ -77,7 +81,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup => setup::run(),
         Task::Guests => guests::run(),
-        Task::Demo => demo::run(),
+        Task::Demo { full } => demo::run(full),
         Task::Test { arguments } => test::run(&arguments),
         Task::Services { action } => services(&action),
         Task::Ci => {

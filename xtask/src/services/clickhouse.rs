@@ -17,8 +17,8 @@ pub(crate) const PYTHON_VARIABLE: &str = "TIDEGATE_TEST_CLICKHOUSE_PYTHON";
 /// What is installed, by its hashes.
 const REQUIREMENTS: &str = "xtask/src/services/clickhouse-requirements.txt";
 
-const USER: &str = "tests";
-const PASSWORD: &str = "test-secret";
+pub(crate) const USER: &str = "tests";
+pub(crate) const PASSWORD: &str = "test-secret";
 
 /// Starts a server, or finds the one that an earlier call left running. Its address is a URL.
 pub(crate) fn up() -> Result<Daemon, String> {

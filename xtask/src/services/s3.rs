@@ -17,7 +17,11 @@ pub(crate) const URL_VARIABLE: &str = "TIDEGATE_TEST_S3_URL";
 /// What is installed, by its hashes.
 const REQUIREMENTS: &str = "xtask/src/services/seaweedfs-requirements.txt";
 
-/// Who may use it, by the key `tests` and the secret `test-secret`.
+/// Who may use it, and by which secret.
+pub(crate) const USER: &str = "tests";
+pub(crate) const SECRET: &str = "test-secret";
+
+/// The same as the server is told it.
 const USERS: &str = r#"{"identities": [{"name": "tests", "actions": ["Admin"],
     "credentials": [{"accessKey": "tests", "secretKey": "test-secret"}]}]}"#;
 
