@@ -2,6 +2,7 @@
 
 import os
 import statistics
+import shutil
 import subprocess
 import sys
 import time
@@ -55,6 +56,22 @@ def prepare(rows: int) -> Path:
     os.link(made, source)
     (folder / "empty.csv").write_text(generate.HEADER)
     return source
+
+
+def python_with(name: str, packages: list[str]) -> Path | None:
+    """A Python of that name that has packages, made once; none where the registry has them for no such machine."""
+    folder = WORK / name
+    python = folder / "bin/python"
+    if not (folder / "ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"installing {', '.join(packages)} into {folder.relative_to(ROOT)}", file=sys.stderr)
+        made = subprocess.run([sys.executable, "-m", "venv", str(folder)])
+        if made.returncode != 0:
+            sys.exit("no virtual environment: on Debian and Ubuntu, sudo apt-get install -y python3-venv")
+        if subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages]).returncode != 0:
+            return None
+        (folder / "ready").touch()
+    return python
 
 
 def middle(costs: list[Cost]) -> Cost:

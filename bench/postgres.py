@@ -8,13 +8,12 @@ The server is that of the tests, on the same cores. All run in turns in one sess
 import argparse
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from measure import BENCH, ROOT, WORK, Cost, Verdicts, measure, middle, prepare, table
+from measure import BENCH, WORK, Cost, Verdicts, measure, middle, prepare, python_with, table
 
 # The newest whose reader of Postgres is in the Python registry, which a machine without the open internet can reach.
 DUCKDB = ["duckdb==1.4.4", "duckdb-extension-postgres-scanner==1.4.4"]
@@ -55,20 +54,6 @@ class Server:
         return self.ask(f'SELECT count(*), sum(hashtextextended(row({values})::text, 0)) FROM "{name}"')
 
 
-def duckdb_python() -> Path | None:
-    """A Python that has DuckDB with its reader, made once; none where the registry has it for no such machine."""
-    folder = WORK / "duckdb-postgres"
-    python = folder / "bin/python"
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        print(f"installing {', '.join(DUCKDB)} into {folder.relative_to(ROOT)}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        if subprocess.run([str(python), "-m", "pip", "install", "--quiet", *DUCKDB]).returncode != 0:
-            return None
-        (folder / "ready").touch()
-    return python
-
-
 READ = """
 import glob, os, sys, duckdb, duckdb_extension_postgres_scanner as package
 # The package holds the signed file that DuckDB would fetch.
@@ -98,7 +83,7 @@ def main() -> None:
     source = prepare(rows).resolve()
     server.ask(f"\\copy rows FROM '{source}' (FORMAT csv, HEADER)")
     server.ask("VACUUM ANALYZE rows")
-    peer = None if arguments.without_duckdb else duckdb_python()
+    peer = None if arguments.without_duckdb else python_with("duckdb-postgres", DUCKDB)
 
     def run(asset: str) -> list[str]:
         return [tidegate, "--project", str(PROJECT), "run", asset]

@@ -9,13 +9,12 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from measure import BENCH, PROJECT, ROOT, STATE, WORK, Cost, Verdicts, measure, middle, prepare, table
+from measure import BENCH, PROJECT, STATE, WORK, Cost, Verdicts, measure, middle, prepare, python_with, table
 
 DUCKDB = "duckdb==2.0.0"
 
@@ -28,18 +27,8 @@ MAX_EMPTY_RUN_MS = 100
 
 
 def duckdb_python() -> Path:
-    """A Python that has the pinned DuckDB, made once."""
-    folder = WORK / DUCKDB.replace("==", "-")
-    python = folder / "bin/python"
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        print(f"installing {DUCKDB} into {folder.relative_to(ROOT)}", file=sys.stderr)
-        made = subprocess.run([sys.executable, "-m", "venv", str(folder)])
-        if made.returncode != 0:
-            sys.exit("no virtual environment: on Debian and Ubuntu, sudo apt-get install -y python3-venv")
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", DUCKDB], check=True)
-        (folder / "ready").touch()
-    return python
+    """A Python that has the pinned DuckDB."""
+    return python_with(DUCKDB.replace("==", "-"), [DUCKDB]) or sys.exit(f"{DUCKDB} cannot be installed")
 
 
 def parts(asset: str) -> str:

@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: builds in release and hands over to bench/run.py, which measures whole processes; with `clickhouse`
-//! or `postgres`, to the script of that name, beside a server.
+//! `cargo xtask bench`: builds in release and hands over to bench/run.py, which measures whole processes; with `clickhouse`,
+//! `postgres` or `s3`, to the script of that name, beside a server.
 
 use std::process::Command;
 
 use crate::process::{self, phase};
-use crate::services::{clickhouse, postgres};
+use crate::services::{clickhouse, postgres, s3};
 use crate::{guests, setup};
 
 /// Times Tidegate and a peer on the same work.
@@ -15,6 +15,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let (script, arguments) = match arguments.split_first() {
         Some((first, rest)) if first == "clickhouse" => ("bench/clickhouse.py", rest),
         Some((first, rest)) if first == "postgres" => ("bench/postgres.py", rest),
+        Some((first, rest)) if first == "s3" => ("bench/s3.py", rest),
         _ => ("bench/run.py", arguments),
     };
     let mut command = Command::new("python3");
@@ -41,6 +42,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .transpose()?;
     if let Some(server) = &server {
         command.env(postgres::URL_VARIABLE, server.url());
+    }
+    let objects = (script == "bench/s3.py")
+        .then(|| phase("s3", s3::up))
+        .transpose()?;
+    if let Some(objects) = &objects {
+        command.env(s3::URL_VARIABLE, objects.address());
     }
     process::stream(&mut command)
 }

@@ -151,6 +151,14 @@ fn a_full_refresh_reads_every_object_again() {
         .tidegate(&["run", "loaded", "--full-refresh"])
         .succeeded();
     assert_eq!(trial.content().len() as u32, 2 * ROWS);
+    // What is new may not take the place of what is there.
+    trial.project.asset(
+        "replaced",
+        "source: {resource: watched, path: \"given/part-*.csv\", only_new: true}\n\
+         columns:\n  - {name: id, type: int64}\n\
+         destination: {resource: watched, load: replace}",
+    );
+    trial.project.tidegate(&["check"]).failed(3, "schema.only_new");
 }
 
 /// A moment of a load: at the so-manieth request with all of this in its line, before or after the server does it.

@@ -47,7 +47,7 @@ fn a_stream_is_joined_with_an_asset() {
     project.tidegate(&["run", "--all"]).succeeded();
     assert_eq!(
         project.lines("orders"),
-        ["American,12.50,2", ",9.99,1", "United,1.25,1"]
+        ["American,12.50,2", "~,9.99,1", "United,1.25,1"]
     );
     let shown = project.json(&["runs", "show", "latest"]);
     let text = shown.to_string();
@@ -91,7 +91,7 @@ fn what_is_wrong_with_a_statement_is_found_before_anything_runs() {
         ("  - {drops: [id]}", JOINED, "schema.transform"),
         ("  - {plugin: upper}", JOINED, "schema.transform"),
         ("  - sql: SELECT * FROM {orders}", JOINED, "schema.cycle"),
-        (JOIN, "[{name: airline, type: int64}]", "contract.type"),
+        (JOIN, "[{name: airline, type: int64}]", "schema.contract"),
     ] {
         let project = shop(transforms, columns);
         let refused = project.tidegate(&["check"]);
@@ -167,7 +167,10 @@ fn assets_are_asked_where_they_lie() {
     ] {
         project.tidegate(&["query", sql]).failed(exit, code);
     }
-    project
-        .tidegate(&["query", "--memory", "lots", "SELECT 1"])
-        .failed(2, "");
+    let misused = project.tidegate(&["query", "--memory", "lots", "SELECT 1"]);
+    assert!(
+        misused.stderr.contains("`lots` is not a size"),
+        "{}",
+        misused.stderr
+    );
 }

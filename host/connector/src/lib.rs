@@ -8,6 +8,7 @@ pub mod file;
 mod format;
 mod layout;
 mod manifest;
+mod password;
 pub mod postgres;
 pub mod s3;
 

@@ -9,6 +9,8 @@ use tidegate_core::schema::{ByteSize, Millis, Node, decode};
 use tidegate_core::{Error, Kind, Place};
 use url::Url;
 
+use crate::password::written_out;
+
 /// A database of a ClickHouse server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -231,15 +233,7 @@ pub(super) fn check_resource(config: &Node) -> Result<ResourceConfig, Vec<Error>
             errors.push(invalid("/url", format!("this is no URL: {error}")).hint("write `http://HOST:8123`"));
         }
     }
-    if let Some(password) = &config.password
-        && !(password.starts_with("${secret:") && password.ends_with('}'))
-    {
-        // Documents are committed, and tasks are kept in the state.
-        errors.push(
-            invalid("/password", "a password may not be written out".into())
-                .hint("write `${secret:NAME}`; its value is the variable TIDEGATE_SECRET_NAME"),
-        );
-    }
+    errors.extend(written_out("/password", config.password.as_deref()));
     for (pointer, text) in [("/database", &config.database), ("/user", &config.user)] {
         if text.contains("${secret:") {
             errors.push(invalid(pointer, "this is shown, and may not be a secret".into()));

@@ -8,6 +8,8 @@ use tidegate_core::schema::{ByteSize, Millis, Node, decode};
 use tidegate_core::{Error, Kind, Place};
 use url::Url;
 
+use crate::password::written_out;
+
 /// The most connections that one source reads through.
 const MAX_PARALLEL: u32 = 16;
 
@@ -180,15 +182,7 @@ pub(super) fn check_resource(config: &Node) -> Result<ResourceConfig, Vec<Error>
         Ok(_) => {}
         Err(error) => errors.push(invalid("/url", format!("this is no URL: {error}")).hint(shape)),
     }
-    if let Some(password) = &config.password
-        && !(password.starts_with("${secret:") && password.ends_with('}'))
-    {
-        // Documents are committed, and tasks are kept in the state.
-        errors.push(
-            invalid("/password", "a password may not be written out".into())
-                .hint("write `${secret:NAME}`; its value is the variable TIDEGATE_SECRET_NAME"),
-        );
-    }
+    errors.extend(written_out("/password", config.password.as_deref()));
     for (pointer, text) in [("/user", &config.user), ("/schema", &config.schema)] {
         if text.contains("${secret:") {
             errors.push(invalid(pointer, "this is shown, and may not be a secret".into()));

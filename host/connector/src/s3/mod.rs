@@ -53,6 +53,13 @@ impl Connector for S3Connector {
         to_json(&config::check_source(config, columns)?)
     }
 
+    fn brings_only_new(&self, source: &serde_json::Value) -> bool {
+        matches!(
+            from_json::<CheckedSource>(source),
+            Ok(CheckedSource::Objects { only_new: true, .. })
+        )
+    }
+
     fn check_destination(&self, config: &Node, asset: &Asset) -> Result<serde_json::Value, Vec<Error>> {
         to_json(&config::check_destination(config, asset)?)
     }

@@ -58,6 +58,61 @@ async fn logins_databases_and_grants_are_told_apart() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_must_prove_its_name_where_that_is_asked_for() {
+    let server = Server::start_encrypted();
+    let asset = orders("destination: {resource: w, load: append}");
+    let own = Warehouse::on(&server.url(), PASSWORD).await;
+    Attempt::new(&own, &asset, 1, "one")
+        .load(&[rows(0..10, 3, 1)])
+        .await
+        .unwrap();
+    // Loopback is not encrypted unless told, and the certificate is one of `localhost`, not of an address.
+    let named = |host: &str| own.url.replace("127.0.0.1", host);
+    let through = |host: &str, tls: &str, ca: bool| {
+        let config = if ca {
+            format!(", tls: {tls}, ca: \"{}\"", server.certificate().display())
+        } else {
+            format!(", tls: {tls}")
+        };
+        Warehouse {
+            resource: resource(&named(host), "postgres", PASSWORD, &config),
+            url: own.url.clone(),
+            password: PASSWORD.into(),
+        }
+    };
+    let encrypted = "(SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid())";
+    let read = through("localhost", "verify", true)
+        .read_from(
+            &format!("{{query: \"SELECT {encrypted} AS ssl\"}}"),
+            "[{name: ssl, type: utf8}]",
+        )
+        .await
+        .unwrap();
+    assert_eq!(read.lines, ["{\"ssl\":\"true\"}"]);
+    assert_eq!(
+        through("127.0.0.1", "require", false)
+            .read(&asset, None)
+            .await
+            .unwrap()
+            .len(),
+        10
+    );
+    assert_eq!(
+        through("localhost", "disable", false)
+            .read(&asset, None)
+            .await
+            .unwrap()
+            .len(),
+        10
+    );
+    for (host, ca) in [("127.0.0.1", true), ("localhost", false)] {
+        let error = through(host, "verify", ca).read(&asset, None).await.unwrap_err();
+        assert_eq!(error.code, "postgres.tls", "{host}: {error}");
+        assert!(error.hint.is_some());
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_may_only_be_read_says_so() {
     let warehouse = Warehouse::new().await;

@@ -23,6 +23,47 @@ impl Server {
         Self::start_with("")
     }
 
+    /// Starts one that encrypts, with a certificate of `localhost`, signed by itself.
+    pub(crate) fn start_encrypted() -> Self {
+        Self::start_with("ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n")
+    }
+
+    /// The certificate.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.data().join("server.crt")
+    }
+
+    fn certify(&self) {
+        let (key, certificate) = (self.data().join("server.key"), self.certificate());
+        // Debian's Postgres brings the program with it.
+        let mut openssl = user("openssl".into());
+        openssl
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args([
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+            ])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .stderr(Stdio::null());
+        run(&mut openssl);
+        run(user("chmod".into()).arg("600").arg(key));
+    }
+
     /// Starts one with more settings.
     pub(crate) fn start_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -55,6 +96,9 @@ impl Server {
         let path = server.data().join("postgresql.conf");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{text}\n{base}{settings}\n")).unwrap();
+        if settings.contains("ssl = on") {
+            server.certify();
+        }
         server.restart();
         server
     }
@@ -137,6 +181,11 @@ fn program(name: &str) -> Command {
         Some(version) => format!("/usr/lib/postgresql/{version}/bin/{name}"),
         None => name.to_owned(),
     };
+    user(path)
+}
+
+/// A program, run by a user that Postgres accepts.
+fn user(path: String) -> Command {
     let mut command = if as_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(path);

@@ -288,3 +288,38 @@ async fn several_connections_read_each_row_once_out_of_one_snapshot() {
         assert_eq!(read.unwrap().lines.len(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_table_cannot_change_its_shape_while_it_is_read() {
+    use sqlx::Connection;
+
+    let warehouse = Warehouse::new().await;
+    warehouse
+        .execute(
+            "CREATE TABLE many AS SELECT n AS id, repeat('x', 200) AS pad FROM generate_series(1, 100000) n",
+        )
+        .await;
+    let spec = warehouse.source(
+        "{table: many}",
+        "[{name: id, type: int64}, {name: pad, type: utf8}]",
+    );
+    let mut source = warehouse.open_source(&spec, None, None).await.unwrap();
+    let mut rows = source.next().await.unwrap().unwrap().batch.num_rows();
+    let mut other = warehouse.connection().await;
+    let altered = sqlx::raw_sql("SET lock_timeout = '200ms'; ALTER TABLE many ALTER COLUMN id TYPE text")
+        .execute(&mut other)
+        .await;
+    let refused = altered.unwrap_err();
+    assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "55P03");
+    other.close().await.unwrap();
+    while let Some(batch) = source.next().await.unwrap() {
+        rows += batch.batch.num_rows();
+    }
+    assert_eq!(rows, 100_000);
+    // Between runs it can, and the next one says so.
+    warehouse
+        .execute("ALTER TABLE many ALTER COLUMN id TYPE text")
+        .await;
+    let error = warehouse.open_source(&spec, None, None).await.err().unwrap();
+    assert_eq!(error.code, "postgres.bad_column");
+}

@@ -44,6 +44,10 @@ pub trait Connector: Send + Sync {
     fn reads_since(&self) -> bool {
         false
     }
+    /// Whether a source, checked, brings only what is new, by a mark of its own: then a load must not take others' place.
+    fn brings_only_new(&self, _source: &serde_json::Value) -> bool {
+        false
+    }
     /// Whether its sources give cursors that a later attempt can go on from.
     fn resumes(&self) -> bool {
         true

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tidegate_core::plan::{AssetName, DestinationSpec, SliceRule, SourceSpec};
 use tidegate_core::port::Connector;
 use tidegate_core::schema::{
-    Asset, DestinationDecl, Node, NodeKind, Placed, ReferenceKind, SourceDecl, Span, fill,
+    Asset, DestinationDecl, Load, Node, NodeKind, Placed, ReferenceKind, SourceDecl, Span, fill,
 };
 use tidegate_core::{Error, Kind, Place};
 
@@ -212,6 +212,18 @@ impl Project {
         let config = connector
             .check_source(&node, &columns)
             .map_err(|errors| asset.document.locate("/source", errors))?;
+        let replaces = matches!(
+            asset.value.destination.load,
+            Load::Replace | Load::ReplacePartition
+        );
+        if replaces && connector.brings_only_new(&config) {
+            let message = format!(
+                "the source brings only what is new, and `load: {}` would take all else away",
+                asset.value.destination.load.text()
+            );
+            let error = asset.document.error("schema.only_new", "/destination", message);
+            return Err(vec![error.hint("write `load: append` or `load: upsert`")]);
+        }
         let by_path = decl
             .config
             .values()
