@@ -632,9 +632,10 @@ async fn a_member_that_the_table_cannot_hold_is_refused_with_its_row() {
     let project = &trial.project;
     project.write(
         "in/nested.jsonl",
-        r#"{"id": 1, "days": ["2024-01-01", null], "seen": {"first": "2024-01-01"}}
-{"id": 2, "days": ["2024-01-01", "1899-12-31", "10000-01-01"], "seen": {"first": "2024-01-01"}}
-{"id": 3, "days": [], "seen": {"first": "-0044-03-15"}}
+        // Days from 1970 on: as texts those outside could not be read.
+        r#"{"id": 1, "days": [19723, null], "seen": {"first": 19723}}
+{"id": 2, "days": [19723, 3000000], "seen": {"first": 19723}}
+{"id": 3, "days": [], "seen": {"first": -800000}}
 "#,
     );
     project.asset(

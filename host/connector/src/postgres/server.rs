@@ -1,5 +1,6 @@
 //! A server, reached through sqlx: sessions of one database, and what goes wrong with them.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
@@ -134,6 +135,10 @@ impl Server {
             url: self.url.clone(),
             reason,
         };
+        let untrusted = |reason: String| PostgresError::Tls {
+            url: self.url.clone(),
+            reason,
+        };
         match error {
             Error::Database(error) => {
                 let detail = error
@@ -145,11 +150,10 @@ impl Server {
                 }
                 PostgresError::server(&error.code().unwrap_or_default(), message.trim_end_matches('.'))
             }
+            // What rustls says of a certificate reaches us as data that cannot be.
+            Error::Io(error) if error.kind() == ErrorKind::InvalidData => untrusted(error.to_string()),
             Error::Io(error) => network(error.to_string()),
-            Error::Tls(error) => PostgresError::Tls {
-                url: self.url.clone(),
-                reason: error.to_string(),
-            },
+            Error::Tls(error) => untrusted(error.to_string()),
             Error::WorkerCrashed | Error::PoolClosed | Error::PoolTimedOut => network(error.to_string()),
             other => PostgresError::Answer {
                 url: self.url.clone(),

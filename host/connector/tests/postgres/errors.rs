@@ -71,7 +71,7 @@ async fn a_server_must_prove_its_name_where_that_is_asked_for() {
     let named = |host: &str| own.url.replace("127.0.0.1", host);
     let through = |host: &str, tls: &str, ca: bool| {
         let config = if ca {
-            format!(", tls: {tls}, ca: \"{}\"", server.certificate().display())
+            format!(", tls: {tls}, ca: \"{}\"", server.authority().display())
         } else {
             format!(", tls: {tls}")
         };
