@@ -1,5 +1,6 @@
 //! SQL over batches and assets, through DataFusion: as a transform, and as a query by itself.
 
+mod answer;
 mod error;
 mod leaf;
 mod lineage;

@@ -64,7 +64,7 @@ pub(crate) fn lineage(plan: &LogicalPlan) -> Vec<BTreeSet<TableColumn>> {
                 }
             }
         }
-        _ => by_name(plan, plan.schema().fields().len()),
+        _ => all_below(plan, plan.schema().fields().len()),
     }
 }
 
@@ -78,7 +78,7 @@ fn with_mark(
 }
 
 /// Where nothing better is known: all that is below.
-fn by_name(plan: &LogicalPlan, fields: usize) -> Vec<BTreeSet<TableColumn>> {
+fn all_below(plan: &LogicalPlan, fields: usize) -> Vec<BTreeSet<TableColumn>> {
     let all: BTreeSet<TableColumn> = plan.inputs().into_iter().flat_map(lineage).flatten().collect();
     vec![all; fields]
 }

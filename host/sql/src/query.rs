@@ -2,12 +2,11 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use datafusion::physical_plan::execute_stream;
 use datafusion::sql::resolve::resolve_table_references;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use tidegate_core::{Error, Result};
+use tidegate_core::Result;
 
+use crate::answer::answer;
 use crate::error::SqlError;
 use crate::output;
 use crate::session::{Limits, plan, session};
@@ -41,22 +40,6 @@ pub async fn query(
     let context = session(limits, None, tables)?;
     let plan = plan(&context, sql).await?;
     let schema = output::schema(plan.schema().as_arrow())?;
-    let running = move |error: &datafusion::error::DataFusionError| {
-        Error::from(SqlError::running(error, limits.memory_bytes))
-    };
-    let state = context.state();
-    let physical = state
-        .query_planner()
-        .create_physical_plan(&plan, &state)
-        .await
-        .map_err(|error| running(&error))?;
-    let answer = execute_stream(physical, context.task_ctx()).map_err(|error| running(&error))?;
-    let own = schema.clone();
-    let batches = answer
-        .map(move |batch| {
-            let batch = batch.map_err(|error| running(&error))?;
-            Ok(output::conform(&batch, &own)?)
-        })
-        .boxed();
+    let batches = answer(&context, &plan, schema.clone(), limits).await?;
     Ok((schema, batches))
 }

@@ -6,13 +6,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tidegate_core::Result;
 use tidegate_core::port::StreamTransform;
-use tidegate_core::{Error, Result};
 
+use crate::answer::answer;
 use crate::error::SqlError;
 use crate::lineage::{TableColumn, lineage};
 use crate::output;
@@ -73,24 +72,7 @@ impl StreamTransform for SqlTransform {
         self: Box<Self>,
         input: BoxStream<'static, RecordBatch>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let memory_bytes = self.limits.memory_bytes;
-        let running = move |error: &datafusion::error::DataFusionError| {
-            Error::from(SqlError::running(error, memory_bytes))
-        };
         self.input.feed(input);
-        let state = self.context.state();
-        let physical = state
-            .query_planner()
-            .create_physical_plan(&self.plan, &state)
-            .await
-            .map_err(|error| running(&error))?;
-        let answer = execute_stream(physical, self.context.task_ctx()).map_err(|error| running(&error))?;
-        let schema = self.schema;
-        Ok(answer
-            .map(move |batch| {
-                let batch = batch.map_err(|error| running(&error))?;
-                Ok(output::conform(&batch, &schema)?)
-            })
-            .boxed())
+        answer(&self.context, &self.plan, self.schema, self.limits).await
     }
 }

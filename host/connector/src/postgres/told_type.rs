@@ -125,7 +125,7 @@ fn integer(data_type: &LogicalType) -> Option<(i128, i128)> {
 }
 
 /// How many letters `character varying(n)` holds.
-fn letters(told: &str) -> Option<usize> {
+pub(super) fn letters(told: &str) -> Option<usize> {
     let inner = ["character varying(", "character("]
         .iter()
         .find_map(|start| told.strip_prefix(start))?;
@@ -133,7 +133,7 @@ fn letters(told: &str) -> Option<usize> {
 }
 
 /// The two arguments of a type.
-fn arguments(told: &str, name: &str) -> Option<(i32, i32)> {
+pub(super) fn arguments(told: &str, name: &str) -> Option<(i32, i32)> {
     let inner = told.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')?;
     let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
     Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))

@@ -1,7 +1,7 @@
 //! Values of one width: numbers, dates, times, truths, bytes of one length.
 
 use arrow_array::builder::{BooleanBuilder, FixedSizeBinaryBuilder, NullBufferBuilder};
-use arrow_array::{Array as _, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType;
 use std::sync::Arc;
@@ -113,9 +113,7 @@ impl Decode for FixedBytes {
     }
 
     fn finish(&mut self) -> Result<(ArrayRef, Vec<Late>)> {
-        let array = self.builder.finish();
-        debug_assert!(array.value_length() >= 0 && array.len() < usize::MAX);
-        Ok((Arc::new(array), Vec::new()))
+        Ok((Arc::new(self.builder.finish()), Vec::new()))
     }
 }
 

@@ -5,6 +5,7 @@ use tidegate_core::port::{Change, ChangeBy};
 use super::super::error::{PostgresError, Result};
 use super::super::server::Session;
 use super::super::sql::{literal, name, names};
+use super::super::told_type::{arguments, letters};
 use super::definition::{TableColumn, TableDefinition};
 use super::live::{LiveColumn, LiveTable};
 
@@ -167,30 +168,24 @@ fn widens(from: &str, to: &str) -> bool {
     if rank(from).is_some() && to == "numeric" {
         return true;
     }
-    if let (Some((precision, scale)), Some((to_precision, to_scale))) = (numeric(from), numeric(to)) {
+    if let (Some((precision, scale)), Some((to_precision, to_scale))) =
+        (arguments(from, "numeric"), arguments(to, "numeric"))
+    {
         return to_scale >= scale && to_precision - to_scale >= precision - scale;
     }
-    if let (Some(from), Some(to)) = (letters(from), letters(to)) {
+    if let (Some(from), Some(to)) = (varying(from), varying(to)) {
         return from <= to;
     }
     matches!(
         (from, to),
         ("real", "double precision") | ("character varying", "text")
-    ) || (letters(from).is_some() && to == "text")
-        || (numeric(from).is_some() && to == "numeric")
+    ) || (varying(from).is_some() && to == "text")
+        || (arguments(from, "numeric").is_some() && to == "numeric")
 }
 
-/// Precision and scale.
-fn numeric(data_type: &str) -> Option<(i32, i32)> {
-    let inner = data_type.strip_prefix("numeric(")?.strip_suffix(')')?;
-    let (precision, scale) = inner.split_once(',')?;
-    Some((precision.parse().ok()?, scale.parse().ok()?))
-}
-
-/// How many letters `character varying(n)` holds.
-fn letters(data_type: &str) -> Option<i32> {
-    let inner = data_type.strip_prefix("character varying(")?;
-    inner.strip_suffix(')')?.parse().ok()
+/// How many letters a text of varying length holds; `character(n)` pads its own, and is none.
+fn varying(data_type: &str) -> Option<usize> {
+    letters(data_type).filter(|_| data_type.starts_with("character varying"))
 }
 
 #[cfg(test)]
