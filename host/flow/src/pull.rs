@@ -2,7 +2,7 @@
 
 use tidegate_core::Result;
 use tidegate_core::batch::StepCounts;
-use tidegate_core::plan::{PartitionTask, SourceSpec, TaskReceipt};
+use tidegate_core::plan::{PartitionTask, SliceRule, SourceSlice, SourceSpec, TaskReceipt};
 use tidegate_core::port::{Commit, Destination, TaskCounts};
 use tidegate_core::schema::Column;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,10 @@ pub fn can_pull(task: &PartitionTask, destination: &dyn Destination) -> bool {
         && task.checks.is_empty()
         && task.limit_rows.is_none()
         && task.source.cursor.is_none()
-        && destination.pulls(&task.source, task.partition.as_ref())
+        // Of another slice than its own, the host looks at every row.
+        && (task.source_slice == SourceSlice::Own
+            || task.slice == SliceRule::Trusted && task.source_slice != SourceSlice::Nothing)
+        && destination.pulls(&task.source, task.read_slice())
 }
 
 /// Lets the destination fetch the rows, and shows them.
@@ -34,7 +37,7 @@ pub(crate) async fn pull(
     let pulled = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(FlowError::Cancelled.into()),
-        pulled = destination.pull(source, task.partition.as_ref()) => pulled,
+        pulled = destination.pull(source, task.read_slice()) => pulled,
     };
     let confirmed = match pulled {
         Ok(rows) => progress.confirm().await.map(|()| rows),

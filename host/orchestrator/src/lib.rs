@@ -11,6 +11,9 @@ mod run;
 
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
-pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, secret_names};
-pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};
+pub use project::{Above, AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, secret_names};
+pub use run::{
+    Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers,
+    add_dynamic_keys, dynamic_keys, remove_dynamic_keys,
+};
 pub use tidegate_plugin::package::Locking;

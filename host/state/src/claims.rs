@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::types::Uuid;
+use tidegate_core::plan::RangeState;
 use tidegate_core::plan::{AssetName, Epoch, PartitionKey, RunId, WorkerId};
-use tidegate_core::port::{AttemptKey, Claim};
+use tidegate_core::port::{AttemptKey, Claim, PartitionPlace};
 use tidegate_core::{Error, Kind};
 
 use crate::error::StateError;
 use crate::fence::end_attempt;
 use crate::pool::Pool;
+use crate::ranges::{adopt, mark};
 use crate::values::{from_integer, instant, to_json};
 
 /// What is wanted, by whom.
@@ -16,6 +18,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) run: RunId,
     pub(crate) asset: &'a AssetName,
     pub(crate) partition: &'a PartitionKey,
+    pub(crate) place: Option<&'a PartitionPlace>,
     pub(crate) worker: &'a WorkerId,
     pub(crate) dead: &'a [WorkerId],
     pub(crate) at: DateTime<Utc>,
@@ -61,6 +64,10 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
             attempt: from_integer("attempt", attempt)?,
             epoch: Epoch(epoch),
         })
+    };
+    let cut = wanted.place.map(|place| place.cut.to_string());
+    let neighbour = |of: fn(&PartitionPlace) -> Option<&PartitionKey>| {
+        wanted.place.and_then(of).map(|key| key.0.as_str())
     };
     let (attempt, epoch): (i64, i64) = in_transaction!(pool, |tx, dialect| {
         sqlx::query(
@@ -109,8 +116,12 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
                 wanted.at,
                 Some(to_json("the lost attempt's error", &error)?)
             );
+            mark!(tx, dialect, &lost, RangeState::Failed);
         }
 
+        if let Some(cut) = &cut {
+            adopt!(tx, asset, cut.as_str());
+        }
         let taken = sqlx::query(
             "UPDATE run_partitions SET state = 'running' WHERE run = $1 AND asset = $2 AND partition_key = $3",
         )
@@ -137,8 +148,9 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .await?;
         let attempt: i64 = sqlx::query_scalar(
             "INSERT INTO attempts
-                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until)
-             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7
+                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until,
+                  cut, previous_key, next_key)
+             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7, $8, $9, $10
              FROM attempts WHERE run = $1 AND asset = $2 AND partition_key = $3
              RETURNING attempt",
         )
@@ -149,6 +161,9 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .bind(wanted.worker.0.as_str())
         .bind(instant(wanted.at))
         .bind(instant(wanted.lease_until))
+        .bind(cut.as_deref())
+        .bind(neighbour(|place| place.previous.as_ref()))
+        .bind(neighbour(|place| place.next.as_ref()))
         .fetch_one(&mut *tx)
         .await?;
         (attempt, epoch)

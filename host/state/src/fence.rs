@@ -1,10 +1,12 @@
 //! What an attempt may write while its fence holds.
 
 use chrono::{DateTime, Utc};
+use tidegate_core::plan::RangeState;
 use tidegate_core::port::{AttemptKey, Materialization, QuarantineEntry};
 
 use crate::error::StateError;
 use crate::pool::Pool;
+use crate::ranges::mark;
 use crate::values::{instant, to_json};
 use crate::{materializations, quarantine};
 
@@ -117,6 +119,7 @@ pub(crate) async fn fail(
     in_transaction!(pool, |tx, dialect| {
         unless_holds_return!(tx, dialect, attempt);
         end_attempt!(tx, attempt, "failed", at, Some(&error));
+        mark!(tx, dialect, attempt, RangeState::Failed);
     });
     Ok(true)
 }
@@ -141,6 +144,7 @@ pub(crate) async fn finish(
             materialization.at,
             None::<&sqlx::types::Json<serde_json::Value>>
         );
+        mark!(tx, dialect, attempt, RangeState::Materialized);
         materializations::insert!(tx, attempt, &columns);
         quarantine::insert!(tx, &entries);
         sqlx::query("DELETE FROM checkpoints WHERE run = $1 AND asset = $2 AND partition_key = $3")

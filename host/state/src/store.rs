@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
 use tidegate_core::port::{
-    AttemptKey, AttemptRecord, Checkpoint, Claim, Event, Materialization, NewRun, PartitionState,
-    QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StoredEvent,
+    AttemptKey, AttemptRecord, Checkpoint, Claim, Event, Materialization, NewRun, PartitionPlace,
+    PartitionState, QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StoredEvent,
 };
 use tidegate_core::{Error, Result};
 
@@ -40,6 +40,10 @@ impl SqlStateStore {
             Ok(pool) => Ok(Self { pool }),
             Err(error) => Err(error.of_store(address.to_string())),
         }
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Waits for the calls under way and closes the connections, for all clones.
@@ -94,6 +98,7 @@ impl StateStore for SqlStateStore {
         run: RunId,
         asset: &AssetName,
         partition: &PartitionKey,
+        place: Option<&PartitionPlace>,
         worker: &WorkerId,
         dead: &[WorkerId],
         at: DateTime<Utc>,
@@ -103,6 +108,7 @@ impl StateStore for SqlStateStore {
             run,
             asset,
             partition,
+            place,
             worker,
             dead,
             at,

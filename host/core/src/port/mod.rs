@@ -11,6 +11,7 @@ mod check;
 mod connector;
 mod engine;
 mod log;
+mod partition_store;
 mod run_move;
 mod state;
 mod stream_transform;
@@ -25,6 +26,7 @@ pub use connector::{
 };
 pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
+pub use partition_store::{PartitionPlace, PartitionStore};
 pub use run_move::RunMove;
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Event, EventKind, Materialization, NewRun, PartitionState,

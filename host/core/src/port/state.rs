@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::StepCounts;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, Digest, Epoch, PartitionKey, RunId, WorkerId};
-use crate::port::{Cursor, LoadReceipt, Part, RunMove, Watermark};
+use crate::port::{Cursor, LoadReceipt, Part, PartitionPlace, PartitionStore, RunMove, Watermark};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -410,7 +410,7 @@ pub struct StoredEvent {
 /// Every call is one transaction: it happens whole or not at all. Calls that name an [`AttemptKey`] answer `false` and
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
-pub trait StateStore: Send + Sync {
+pub trait StateStore: PartitionStore + Send + Sync {
     /// Inserts a run in state queued, its partitions pending.
     async fn insert_run(&self, run: &NewRun) -> Result<()>;
     /// Moves a run from one state to another, and keeps the event of it; `false`, with nothing changed, where the run is
@@ -438,7 +438,8 @@ pub trait StateStore: Send + Sync {
         state: PartitionState,
     ) -> Result<()>;
     /// Begins an attempt with the next epoch of the asset partition, over all runs. Held where an attempt of any run has
-    /// a lease beyond `at`, unless that attempt's worker is among `dead`. An attempt taken over is marked failed.
+    /// a lease beyond `at`, unless that attempt's worker is among `dead`. An attempt taken over is marked failed. `place` is
+    /// the slice's among those of its asset; none for an asset without slices.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is one fact of the claim, and one column of its row"
@@ -448,6 +449,7 @@ pub trait StateStore: Send + Sync {
         run: RunId,
         asset: &AssetName,
         partition: &PartitionKey,
+        place: Option<&PartitionPlace>,
         worker: &WorkerId,
         dead: &[WorkerId],
         at: DateTime<Utc>,

@@ -6,10 +6,11 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
-use tidegate_core::plan::{PartitionTask, Step, TaskReceipt};
+use tidegate_core::plan::{PartitionTask, SourceSlice, Step, TaskReceipt};
 use tidegate_core::port::{
     ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
-    OpenSource, Severity, StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
+    OpenSource, Severity, Source, SourceBatch, StateStore, StreamTransform as _, TaskCounts, Transform,
+    Verdict,
 };
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
@@ -180,13 +181,15 @@ impl LocalEngine {
             .is_some_and(|destination| can_pull(&task, destination.as_ref()));
         let input = if pulls {
             Input::Pull(Box::new(source_spec))
+        } else if task.source_slice == SourceSlice::Nothing {
+            Input::Read(Box::new(NoRows(Column::schema(&source_spec.columns))))
         } else {
             let source = self
                 .project
                 .connector(&source_spec.connector)?
                 .open_source(OpenSource {
                     spec: &source_spec,
-                    partition: task.partition.as_ref(),
+                    partition: task.read_slice(),
                     since: task.since.as_ref(),
                     cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
                     batch_rows: task.batch_rows,
@@ -335,5 +338,19 @@ impl Progress for AttemptProgress {
     fn counts(&self, counts: &TaskCounts) {
         self.observer
             .progress(&self.key.asset, &self.key.partition, counts.loaded);
+    }
+}
+
+/// The source of a slice that is made from slices that there are not.
+struct NoRows(SchemaRef);
+
+#[async_trait]
+impl Source for NoRows {
+    fn schema(&self) -> SchemaRef {
+        self.0.clone()
+    }
+
+    async fn next(&mut self) -> Result<Option<SourceBatch>> {
+        Ok(None)
     }
 }

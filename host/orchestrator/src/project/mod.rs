@@ -6,8 +6,10 @@ mod connect;
 mod packages;
 mod places;
 mod prepare;
+mod slice_columns;
 mod source_columns;
 mod sql;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;
+pub use upstream::Above;
 
 /// Gives what `${env:…}` and `${secret:…}` point at.
 pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;

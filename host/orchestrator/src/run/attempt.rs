@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, TaskReceipt};
+use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, SourceSlice, TaskReceipt};
 use tidegate_core::port::{
-    AttemptKey, Claim, EncodedTask, Engine, Event, EventKind, Materialization, PartitionState, Watermark,
+    AttemptKey, Claim, EncodedTask, Engine, Event, EventKind, Materialization, PartitionPlace,
+    PartitionState, Watermark,
 };
 use tidegate_core::{Error, Result};
 
@@ -65,7 +66,8 @@ impl Orchestrator {
         partition: &PartitionKey,
     ) -> Result<TaskReceipt> {
         self.observer.started(&plan.name, partition, false);
-        let task = task(run, launch, plan, partition, 1, Epoch(0))?;
+        let mut task = task(run, launch, plan, partition, 1, Epoch(0))?;
+        task.source_slice = self.source_slice(plan, partition).await?;
         engine.run(EncodedTask::encode(&task)?).await
     }
 
@@ -104,7 +106,16 @@ impl Orchestrator {
         let dead = self.workers.dead();
         let claim = self
             .state
-            .claim(run, &plan.name, partition, self.workers.id(), &dead, at, until)
+            .claim(
+                run,
+                &plan.name,
+                partition,
+                place(plan, partition).as_ref(),
+                self.workers.id(),
+                &dead,
+                at,
+                until,
+            )
             .await?;
         match claim {
             Claim::Granted(key) => Ok(key),
@@ -126,6 +137,7 @@ impl Orchestrator {
         key: &AttemptKey,
     ) -> Result<TaskReceipt> {
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
+        task.source_slice = self.source_slice(plan, &key.partition).await?;
         task.since = self.since(launch, key).await?;
         if self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
@@ -213,6 +225,16 @@ impl Orchestrator {
     }
 }
 
+/// Where a slice stands among those of its asset; none for an asset without slices.
+fn place(plan: &AssetPlan, partition: &PartitionKey) -> Option<PartitionPlace> {
+    let slices = plan.partitioning.as_ref()?;
+    Some(PartitionPlace {
+        cut: slices.cut(),
+        previous: slices.previous(&partition.0),
+        next: slices.next(&partition.0),
+    })
+}
+
 /// The task of an attempt. Limited runs are complete loads of fewer rows, so they keep no checkpoint of another run.
 fn task(
     run: RunId,
@@ -247,6 +269,7 @@ fn task(
         checkpoint: plan.checkpoint,
         limit_rows: launch.limit_rows,
         slice: plan.slice,
+        source_slice: SourceSlice::Own,
         since: None,
         dry_run: launch.dry_run,
         resume: None,

@@ -18,7 +18,6 @@ use super::report::{PartitionOutcome, RunReport};
 use super::transition::transition;
 use super::workers::Workers;
 use crate::engine::{LocalEngine, log_name};
-use crate::error::OrchestratorError;
 use crate::project::{AssetPlan, Project};
 
 /// What is asked for.
@@ -28,6 +27,9 @@ pub struct Launch {
     pub assets: Vec<AssetName>,
     /// Only this slice; none for every slice that there is.
     pub partition: Option<String>,
+    /// Only the slices from one to another, both included, as `FIRST...LAST`; none for every slice that there is.
+    #[serde(default)]
+    pub partition_range: Option<String>,
     /// Read, transform and count, but load nothing and keep no state.
     pub dry_run: bool,
     /// Stop each source after so many rows.
@@ -61,7 +63,7 @@ pub struct Orchestrator {
 impl Orchestrator {
     /// Makes a run and carries it out. Assets come in the order in which they are made from each other.
     pub async fn launch(&self, launch: &Launch, plans: &[AssetPlan]) -> Result<RunReport> {
-        let items = items(launch, plans)?;
+        let items = self.items(launch, plans).await?;
         let run = RunId(uuid::Uuid::now_v7());
         if launch.dry_run {
             return self.work(run, launch, plans, items).await;
@@ -217,32 +219,4 @@ impl Orchestrator {
         self.observer.finished(&outcome);
         Ok(outcome)
     }
-}
-
-/// The asset partitions that are asked for, in the order of the plans.
-fn items(launch: &Launch, plans: &[AssetPlan]) -> Result<Vec<Item>> {
-    if plans.is_empty() {
-        return Err(OrchestratorError::NothingSelected.into());
-    }
-    let mut items = Vec::new();
-    for plan in plans {
-        match (&plan.partitioning, &launch.partition) {
-            (None, None) => items.push((plan.name.clone(), PartitionKey::whole())),
-            (None, Some(_)) => return Err(OrchestratorError::NoPartitions(plan.name.clone()).into()),
-            (Some(slices), Some(key)) => {
-                let found = slices.find(key).map_err(|error| {
-                    Error::from(OrchestratorError::Partition {
-                        asset: plan.name.clone(),
-                        why: error.to_string(),
-                    })
-                })?;
-                items.push((plan.name.clone(), found.key));
-            }
-            (Some(slices), None) => {
-                let all = slices.partitions(Utc::now());
-                items.extend(all.into_iter().map(|slice| (plan.name.clone(), slice.key)));
-            }
-        }
-    }
-    Ok(items)
 }

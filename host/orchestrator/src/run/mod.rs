@@ -6,12 +6,14 @@ mod observe;
 mod order;
 mod report;
 mod retry;
+mod slices;
 mod transition;
 mod workers;
 
 pub use launch::{Launch, Orchestrator};
 pub use observe::{RunObserver, Silent};
 pub use report::{PartitionOutcome, RunReport};
+pub use slices::{add_dynamic_keys, dynamic_keys, remove_dynamic_keys};
 pub use transition::StateError;
 pub use workers::Workers;
 

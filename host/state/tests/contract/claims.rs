@@ -118,7 +118,7 @@ async fn a_dead_workers_attempt_is_taken_over_at_once(place: &Place) {
         let (name, text) = (asset(WHAT.0), key(WHAT.1));
         place
             .store
-            .claim(run, &name, &text, &worker("w2"), &dead, at(1), at(11))
+            .claim(run, &name, &text, None, &worker("w2"), &dead, at(1), at(11))
             .await
             .unwrap()
     };
@@ -173,14 +173,14 @@ async fn a_partition_that_is_not_in_the_run_is_refused(place: &Place) {
     let (name, text, by) = (asset(WHAT.0), key("other"), worker("w"));
     let refused = place
         .store
-        .claim(run, &name, &text, &by, &[], at(0), at(10))
+        .claim(run, &name, &text, None, &by, &[], at(0), at(10))
         .await
         .unwrap_err();
     assert_eq!(refused.code, "state.no_partition");
     let unknown = RunId(Uuid::now_v7());
     let refused = place
         .store
-        .claim(unknown, &name, &key(WHAT.1), &by, &[], at(0), at(10))
+        .claim(unknown, &name, &key(WHAT.1), None, &by, &[], at(0), at(10))
         .await
         .unwrap_err();
     assert_eq!(refused.code, "state.no_partition");

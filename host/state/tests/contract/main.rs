@@ -17,3 +17,4 @@ mod opening;
 mod partitions;
 mod quarantine;
 mod runs;
+mod slices;

@@ -161,6 +161,7 @@ pub(crate) async fn claim(
             run,
             &asset(name),
             &key(text),
+            None,
             &worker(by),
             &[],
             at(second),
