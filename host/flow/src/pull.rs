@@ -2,7 +2,7 @@
 
 use tidegate_core::Result;
 use tidegate_core::batch::StepCounts;
-use tidegate_core::plan::{PartitionTask, SliceRule, SourceSlice, SourceSpec, TaskReceipt};
+use tidegate_core::plan::{PartitionTask, SourceSpec, TaskReceipt};
 use tidegate_core::port::{Commit, Destination, TaskCounts};
 use tidegate_core::schema::Column;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +18,7 @@ pub fn can_pull(task: &PartitionTask, destination: &dyn Destination) -> bool {
         && task.checks.is_empty()
         && task.limit_rows.is_none()
         && task.source.cursor.is_none()
-        // Of another slice than its own, the host looks at every row.
-        && (task.source_slice == SourceSlice::Own
-            || task.slice == SliceRule::Trusted && task.source_slice != SourceSlice::Nothing)
+        && task.reads_at_once()
         && destination.pulls(&task.source, task.read_slice())
 }
 

@@ -8,7 +8,8 @@ use chrono::{TimeZone, Utc};
 use clickhouse::Client;
 use tidegate_connector::clickhouse::ClickHouseConnector;
 use tidegate_core::plan::{
-    Cadence, DestinationSpec, Epoch, LoadToken, Partition, Partitioning, SourceSpec, TimeSlices,
+    Cadence, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, Partitioning, SliceValue,
+    SourceSpec, TimeSlices,
 };
 use tidegate_core::port::{
     Change, Commit, Connector, Destination, LoadReceipt, LogLine, LogSink, OpenChanges, OpenDestination,
@@ -234,6 +235,19 @@ pub(crate) fn month(key: &str) -> Partition {
     let column = Some("at".into());
     let months = TimeSlices::new(Cadence::Monthly, chrono_tz::UTC, "2000-01", None, column).unwrap();
     Partitioning::Time(months).find(key).unwrap()
+}
+
+/// The month of a key such as `2013-02`, as [`month`], of the rows of a value by the column `amount`.
+pub(crate) fn month_of(amount: &str, key: &str) -> Partition {
+    let slice = SliceValue {
+        value: amount.to_owned(),
+        column: Some("amount".to_owned()),
+    };
+    Partition {
+        key: PartitionKey(format!("{amount}|{key}")),
+        value: Some(slice),
+        ..month(key)
+    }
 }
 
 /// One attempt at a load.

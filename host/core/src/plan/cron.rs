@@ -50,7 +50,7 @@ impl Cron {
             .parse(text)
             .map_err(|error| CronError::Syntax {
                 text: text.to_owned(),
-                why: error.to_string(),
+                why: error.to_string().trim_end_matches('.').to_owned(),
             })?;
         let cron = Self {
             pattern: Arc::new(pattern),

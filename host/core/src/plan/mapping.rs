@@ -164,31 +164,31 @@ impl Mapping {
             return Upstream::Keys(Vec::new());
         };
         let known: Vec<Option<&str>> = match (theirs.values(), value) {
-            (Some(_), Some(value)) if values => vec![Some(value)],
+            (Some(_), Some(value)) if values => {
+                let there = above.values().iter().any(|known| known == value);
+                there.then_some(Some(value)).into_iter().collect()
+            }
             (Some(_), _) => above.values().iter().map(|value| Some(value.as_str())).collect(),
             (None, _) => vec![None],
         };
-        let windows: Option<Vec<String>> = match (theirs.time(), time) {
-            (Some(slices), Some(time)) => Some(windows(slices, time, below, ours.unwrap_or_default())),
-            (Some(slices), None) => Some(
-                slices
-                    .starts(above.now())
-                    .map(|start| slices.key(start))
-                    .collect(),
-            ),
-            (None, _) => None,
+        let times: Vec<Option<String>> = match (theirs.time(), time) {
+            (Some(slices), Some(time)) => windows(slices, time, below, ours.unwrap_or_default())
+                .into_iter()
+                .filter(|key| slices.has(key, above.now()))
+                .map(Some)
+                .collect(),
+            (Some(slices), None) => slices
+                .starts(above.now())
+                .map(|start| Some(slices.key(start)))
+                .collect(),
+            (None, _) => vec![None],
         };
-        let mut keys = Vec::new();
-        for value in known {
-            match &windows {
-                Some(windows) => {
-                    let of_value = windows.iter().filter_map(|time| theirs.join(value, Some(time)));
-                    keys.extend(of_value.filter(|key| above.find(&key.0).is_ok()));
-                }
-                None => keys.extend(theirs.join(value, None).filter(|key| above.find(&key.0).is_ok())),
-            }
-        }
-        Upstream::Keys(keys)
+        let keys = known.iter().flat_map(|value| {
+            times
+                .iter()
+                .filter_map(|time| theirs.join(*value, time.as_deref()))
+        });
+        Upstream::Keys(keys.collect())
     }
 }
 

@@ -79,12 +79,21 @@ impl PartitionTask {
         Digest::of(what.to_string().as_bytes())
     }
 
-    /// The slice that the source is asked for; none for all that it has.
+    /// The slice that a source is asked for that is asked once; none for all that it has.
     pub fn read_slice(&self) -> Option<&Partition> {
         match &self.source_slice {
             SourceSlice::Own => self.partition.as_ref(),
             SourceSlice::Other(partition) => Some(partition),
-            SourceSlice::Whole | SourceSlice::Nothing => None,
+            SourceSlice::Whole | SourceSlice::Several(_) => None,
+        }
+    }
+
+    /// Whether the source is asked once, and what it gives needs no further look than it has by itself.
+    pub fn reads_at_once(&self) -> bool {
+        match self.source_slice {
+            SourceSlice::Own => true,
+            SourceSlice::Other(_) | SourceSlice::Whole => self.slice == SliceRule::Trusted,
+            SourceSlice::Several(_) => false,
         }
     }
 
@@ -265,8 +274,8 @@ pub enum SourceSlice {
     Whole,
     /// This slice of the asset that is read.
     Other(Box<Partition>),
-    /// The asset that is read has no such slice: there are no rows.
-    Nothing,
+    /// These slices of the asset that is read, one after the other; without any there are no rows.
+    Several(Vec<Partition>),
 }
 
 /// When an attempt makes its work durable, so that a later one need not do it again.

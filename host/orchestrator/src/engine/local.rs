@@ -9,8 +9,7 @@ use chrono::{TimeDelta, Utc};
 use tidegate_core::plan::{PartitionTask, SourceSlice, Step, TaskReceipt};
 use tidegate_core::port::{
     ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
-    OpenSource, Severity, Source, SourceBatch, StateStore, StreamTransform as _, TaskCounts, Transform,
-    Verdict,
+    OpenSource, Severity, StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
@@ -19,6 +18,7 @@ use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
 use super::log::AttemptLog;
+use super::slices::{Slices, SlicesSource};
 use crate::error::OrchestratorError;
 use crate::project::{Project, bind_sql};
 use crate::run::{LEASE_MS, RunObserver};
@@ -181,8 +181,16 @@ impl LocalEngine {
             .is_some_and(|destination| can_pull(&task, destination.as_ref()));
         let input = if pulls {
             Input::Pull(Box::new(source_spec))
-        } else if task.source_slice == SourceSlice::Nothing {
-            Input::Read(Box::new(NoRows(Column::schema(&source_spec.columns))))
+        } else if let SourceSlice::Several(slices) = &task.source_slice {
+            Input::Read(Box::new(SlicesSource::new(Slices {
+                project: self.project.clone(),
+                spec: source_spec,
+                slices: slices.clone(),
+                batch_rows: task.batch_rows,
+                log: log.clone(),
+                secrets: secrets.clone(),
+                resume: task.resume.as_ref().map(|checkpoint| checkpoint.cursor.clone()),
+            })?))
         } else {
             let source = self
                 .project
@@ -338,19 +346,5 @@ impl Progress for AttemptProgress {
     fn counts(&self, counts: &TaskCounts) {
         self.observer
             .progress(&self.key.asset, &self.key.partition, counts.loaded);
-    }
-}
-
-/// The source of a slice that is made from slices that there are not.
-struct NoRows(SchemaRef);
-
-#[async_trait]
-impl Source for NoRows {
-    fn schema(&self) -> SchemaRef {
-        self.0.clone()
-    }
-
-    async fn next(&mut self) -> Result<Option<SourceBatch>> {
-        Ok(None)
     }
 }

@@ -27,6 +27,14 @@ impl Above {
         }
     }
 
+    /// Whether a slice below is made from the slice of the same key.
+    pub fn same_keys(&self, below: Option<&Partitioning>) -> bool {
+        match (&self.partitioning, below) {
+            (Some(above), Some(below)) => self.mapping.same_keys(above, below),
+            _ => false,
+        }
+    }
+
     /// Which slice of it is read for a slice below, given its dynamic keys.
     pub(crate) fn source_slice(
         &self,
@@ -38,16 +46,19 @@ impl Above {
         let Some(above) = &self.partitioning else {
             return Ok(SourceSlice::Whole);
         };
-        if below.is_some_and(|below| self.mapping.same_keys(above, below)) {
+        if self.same_keys(below) {
             return Ok(SourceSlice::Own);
         }
         let found = self.mapping.upstream(&above.keys(now, dynamic), below, made);
         Ok(match found {
             Upstream::All => SourceSlice::Whole,
             Upstream::Keys(keys) => match keys.as_slice() {
-                [] => SourceSlice::Nothing,
                 [key] => SourceSlice::Other(Box::new(above.find(&key.0)?)),
-                _ => SourceSlice::Whole,
+                keys => SourceSlice::Several(
+                    keys.iter()
+                        .map(|key| above.find(&key.0))
+                        .collect::<Result<_, _>>()?,
+                ),
             },
         })
     }

@@ -100,9 +100,10 @@ impl<'a> Order<'a> {
 fn feed(keys: &BTreeSet<PartitionKey>, above: &Above, plan: &AssetPlan, made: &PartitionKey) -> bool {
     let below = plan.partitioning.as_ref();
     // One look-up where there is one key to look for: a run may have tens of thousands of each.
-    match (&above.partitioning, below) {
-        (Some(theirs), Some(ours)) if above.mapping.same_keys(theirs, ours) => keys.contains(made),
-        _ => keys.iter().any(|key| above.feeds(&key.0, below, &made.0)),
+    if above.same_keys(below) {
+        keys.contains(made)
+    } else {
+        keys.iter().any(|key| above.feeds(&key.0, below, &made.0))
     }
 }
 

@@ -99,9 +99,11 @@ impl Orchestrator {
         let Some(above) = above else {
             return Ok(SourceSlice::Own);
         };
+        let alike = above.same_keys(plan.partitioning.as_ref());
         let dynamic = match &above.partitioning {
-            Some(slices) => dynamic_keys(self.state.as_ref(), slices).await?,
-            None => Vec::new(),
+            // Nothing is asked of them where the key is the same.
+            Some(slices) if !alike => dynamic_keys(self.state.as_ref(), slices).await?,
+            _ => Vec::new(),
         };
         above
             .source_slice(plan.partitioning.as_ref(), &key.0, Utc::now(), &dynamic)

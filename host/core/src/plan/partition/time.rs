@@ -71,6 +71,12 @@ impl TimeSlices {
         }
     }
 
+    /// Whether a key's slice is there at `now`: it has begun or, where slices have an end, is one of them.
+    pub fn has(&self, key: &str, now: DateTime<Utc>) -> bool {
+        let found = self.find(key);
+        found.is_ok_and(|(start, _)| self.end.is_some() || start <= now)
+    }
+
     /// The key of the slice that begins at an instant.
     pub fn key(&self, start: DateTime<Utc>) -> String {
         self.cadence.key(self.timezone, start)
