@@ -25,6 +25,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) lease_until: DateTime<Utc>,
 }
 
+impl Wanted<'_> {
+    fn cut(&self) -> Option<String> {
+        self.place.map(|place| place.cut.to_string())
+    }
+}
+
 /// The attempt under way at an asset partition; there is one at most.
 #[derive(sqlx::FromRow)]
 struct Holder {
@@ -53,6 +59,41 @@ impl Holder {
     }
 }
 
+/// Inserts the attempt, with where its slice stands; answers its number.
+macro_rules! insert_attempt {
+    ($tx:ident, $wanted:ident, $epoch:expr) => {{
+        let place = $wanted.place;
+        sqlx::query_scalar(
+            "INSERT INTO attempts
+                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until,
+                  cut, previous_key, next_key)
+             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7, $8, $9, $10
+             FROM attempts WHERE run = $1 AND asset = $2 AND partition_key = $3
+             RETURNING attempt",
+        )
+        .bind($wanted.run.0)
+        .bind($wanted.asset.as_str())
+        .bind($wanted.partition.0.as_str())
+        .bind($epoch)
+        .bind($wanted.worker.0.as_str())
+        .bind(instant($wanted.at))
+        .bind(instant($wanted.lease_until))
+        .bind($wanted.cut())
+        .bind(
+            place
+                .and_then(|place| place.previous.as_ref())
+                .map(|key| key.0.as_str()),
+        )
+        .bind(
+            place
+                .and_then(|place| place.next.as_ref())
+                .map(|key| key.0.as_str()),
+        )
+        .fetch_one(&mut *$tx)
+        .await?
+    }};
+}
+
 /// The fence's lock is taken first and held to the end, so claims on one asset partition come one after the other.
 pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, StateError> {
     let (asset, partition) = (wanted.asset.as_str(), wanted.partition.0.as_str());
@@ -65,10 +106,7 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
             epoch: Epoch(epoch),
         })
     };
-    let cut = wanted.place.map(|place| place.cut.to_string());
-    let neighbour = |of: fn(&PartitionPlace) -> Option<&PartitionKey>| {
-        wanted.place.and_then(of).map(|key| key.0.as_str())
-    };
+    let cut = wanted.cut();
     let (attempt, epoch): (i64, i64) = in_transaction!(pool, |tx, dialect| {
         sqlx::query(
             "INSERT INTO fences (asset, partition_key, epoch) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -146,26 +184,7 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .bind(partition)
         .fetch_one(&mut *tx)
         .await?;
-        let attempt: i64 = sqlx::query_scalar(
-            "INSERT INTO attempts
-                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until,
-                  cut, previous_key, next_key)
-             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7, $8, $9, $10
-             FROM attempts WHERE run = $1 AND asset = $2 AND partition_key = $3
-             RETURNING attempt",
-        )
-        .bind(wanted.run.0)
-        .bind(asset)
-        .bind(partition)
-        .bind(epoch)
-        .bind(wanted.worker.0.as_str())
-        .bind(instant(wanted.at))
-        .bind(instant(wanted.lease_until))
-        .bind(cut.as_deref())
-        .bind(neighbour(|place| place.previous.as_ref()))
-        .bind(neighbour(|place| place.next.as_ref()))
-        .fetch_one(&mut *tx)
-        .await?;
+        let attempt: i64 = insert_attempt!(tx, wanted, epoch);
         (attempt, epoch)
     });
     Ok(Claim::Granted(key(wanted.run.0, attempt, epoch)?))

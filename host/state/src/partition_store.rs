@@ -36,4 +36,8 @@ impl PartitionStore for SqlStateStore {
     ) -> Result<()> {
         Ok(ranges::set(self.pool(), asset, partition, place, state).await?)
     }
+
+    async fn clear_partitions(&self, asset: &AssetName) -> Result<()> {
+        Ok(ranges::clear(self.pool(), asset).await?)
+    }
 }

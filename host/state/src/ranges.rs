@@ -232,6 +232,21 @@ pub(crate) async fn set(
     Ok(())
 }
 
+/// The cut stays, so that what is under way still leaves its mark.
+pub(crate) async fn clear(pool: &Pool, asset: &AssetName) -> Result<(), StateError> {
+    in_transaction!(pool, |tx, dialect| {
+        sqlx::query(dialect::LOCK_RANGES)
+            .bind(asset.as_str())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM partition_ranges WHERE asset = $1")
+            .bind(asset.as_str())
+            .execute(&mut *tx)
+            .await?;
+    });
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

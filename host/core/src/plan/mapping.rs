@@ -279,12 +279,12 @@ mod tests {
         let known = ["acme".to_owned(), "zeta".to_owned()];
         let keys = above.keys(now(), &known);
         let found = match mapping.upstream(&keys, Some(below), made) {
-            Upstream::All => keys.iter().collect(),
+            Upstream::All => keys.all().collect(),
             Upstream::Keys(found) => found,
         };
         if mapping != Mapping::Last {
             let feeding: Vec<PartitionKey> = keys
-                .iter()
+                .all()
                 .filter(|key| mapping.feeds(above, &key.0, below, made))
                 .collect();
             assert_eq!(found, feeding, "{made}");

@@ -43,4 +43,6 @@ pub trait PartitionStore: Send + Sync {
         place: &PartitionPlace,
         state: Option<RangeState>,
     ) -> Result<()>;
+    /// Forgets how the slices of an asset stand, all of them: each was then never tried.
+    async fn clear_partitions(&self, asset: &AssetName) -> Result<()>;
 }

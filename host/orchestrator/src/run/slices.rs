@@ -84,7 +84,7 @@ impl Orchestrator {
             match (&launch.partition, &launch.partition_range) {
                 (Some(key), _) => items.push(item(keys.find(key).map_err(refused)?.key)),
                 (None, Some(range)) => items.extend(keys.range(range).map_err(refused)?.map(item)),
-                (None, None) => items.extend(keys.iter().map(item)),
+                (None, None) => items.extend(keys.all().map(item)),
             }
         }
         Ok(items)

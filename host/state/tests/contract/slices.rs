@@ -11,6 +11,7 @@ on_both![
     an_end_moves_its_slice,
     a_lost_attempt_leaves_its_slice_failed,
     another_cut_takes_ranges_away,
+    what_was_taken_away_was_never_tried,
     random_moves_agree_with_a_list,
     ends_at_once_make_one_range,
 ];
@@ -213,6 +214,30 @@ async fn another_cut_takes_ranges_away(place: &Place) {
         ranges(place, "hours").await,
         [(RangeState::Materialized, number(8), number(8))]
     );
+}
+
+async fn what_was_taken_away_was_never_tried(place: &Place) {
+    for index in 0..5 {
+        load(place, "days", index).await;
+    }
+    let store = &place.store;
+    store
+        .set_partition(&asset("orders"), &key(&number(2)), &place_of("days", 2), None)
+        .await
+        .unwrap();
+    let materialized = |first, last| (RangeState::Materialized, number(first), number(last));
+    assert_eq!(
+        ranges(place, "days").await,
+        [materialized(0, 1), materialized(3, 4)]
+    );
+    store.clear_partitions(&asset("shops")).await.unwrap();
+    assert_eq!(ranges(place, "days").await.len(), 2);
+    let late = claimed(place, "days", 2, 0).await;
+    store.clear_partitions(&asset("orders")).await.unwrap();
+    assert_eq!(ranges(place, "days").await, []);
+    let done = materialization(&late, 1, 1);
+    assert!(store.finish_materialized(&late, &done, &[]).await.unwrap());
+    assert_eq!(ranges(place, "days").await, [materialized(2, 2)]);
 }
 
 async fn random_moves_agree_with_a_list(place: &Place) {

@@ -45,7 +45,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Every key, in order.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = PartitionKey> + Send + 'a> {
+    pub fn all(&self) -> Box<dyn Iterator<Item = PartitionKey> + Send + 'a> {
         let (partitioning, now, values) = (self.partitioning, self.now, self.values);
         match partitioning {
             Partitioning::Time(time) => Box::new(time.starts(now).map(|start| PartitionKey(time.key(start)))),
@@ -134,7 +134,7 @@ impl<'a> Keys<'a> {
         }
         let mut ended = false;
         Ok(self
-            .iter()
+            .all()
             .skip_while(move |key| *key != first.key)
             .take_while(move |key| !std::mem::replace(&mut ended, *key == last.key)))
     }

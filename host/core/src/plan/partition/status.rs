@@ -75,7 +75,7 @@ pub struct StatusRange {
 /// Ranges may reach beyond the slices. One key is held at a time.
 pub fn status(keys: &Keys<'_>, ranges: &[PartitionRange]) -> PartitionStatus {
     let mut status = PartitionStatus::default();
-    for key in keys.iter() {
+    for key in keys.all() {
         let behind = ranges.partition_point(|range| range.first <= key);
         let state = behind
             .checked_sub(1)

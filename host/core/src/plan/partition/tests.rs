@@ -34,7 +34,7 @@ fn now(text: &str) -> DateTime<Utc> {
 }
 
 fn listed(partitioning: &Partitioning, at: &str) -> Vec<String> {
-    partitioning.keys(now(at), &[]).iter().map(|key| key.0).collect()
+    partitioning.keys(now(at), &[]).all().map(|key| key.0).collect()
 }
 
 /// What must hold of keys in time: each is found again, its slice ends where the next begins, on the clock as in UTC, the
@@ -270,7 +270,7 @@ fn two_dimensions_are_every_value_at_every_time() {
     );
     let at = now("2024-02-01T00:00:00Z");
     let keys = both.keys(at, &[]);
-    let all: Vec<String> = keys.iter().map(|key| key.0).collect();
+    let all: Vec<String> = keys.all().map(|key| key.0).collect();
     assert_eq!(
         all,
         [
