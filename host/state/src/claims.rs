@@ -1,35 +1,18 @@
 //! Claims on asset partitions: who may work on one, and under which fence.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::types::Uuid;
-use tidegate_core::plan::RangeState;
-use tidegate_core::plan::{AssetName, Epoch, PartitionKey, RunId, WorkerId};
-use tidegate_core::port::{AttemptKey, Claim, PartitionPlace};
+use tidegate_core::plan::{Epoch, RangeState, RunId, WorkerId};
+use tidegate_core::port::{AttemptKey, Claim, Claiming, Event, EventKind};
 use tidegate_core::{Error, Kind};
 
 use crate::error::StateError;
-use crate::fence::end_attempt;
+use crate::fence::{end_attempt, failure};
 use crate::pool::Pool;
 use crate::ranges::{adopt, mark};
 use crate::values::{from_integer, instant, to_json};
-
-/// What is wanted, by whom.
-pub(crate) struct Wanted<'a> {
-    pub(crate) run: RunId,
-    pub(crate) asset: &'a AssetName,
-    pub(crate) partition: &'a PartitionKey,
-    pub(crate) place: Option<&'a PartitionPlace>,
-    pub(crate) worker: &'a WorkerId,
-    pub(crate) dead: &'a [WorkerId],
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) lease_until: DateTime<Utc>,
-}
-
-impl Wanted<'_> {
-    fn cut(&self) -> Option<String> {
-        self.place.map(|place| place.cut.to_string())
-    }
-}
+use crate::{events, slots};
 
 /// The attempt under way at an asset partition; there is one at most.
 #[derive(sqlx::FromRow)]
@@ -43,7 +26,7 @@ struct Holder {
 
 impl Holder {
     /// Why the attempt can be taken over, or none where it cannot.
-    fn lost(&self, wanted: &Wanted<'_>) -> Option<Error> {
+    fn lost(&self, wanted: &Claiming<'_>) -> Option<Error> {
         let why = if wanted.dead.iter().any(|worker| worker.0 == self.worker) {
             "is dead".to_owned()
         } else if self.lease_until <= instant(wanted.at) {
@@ -78,7 +61,7 @@ macro_rules! insert_attempt {
         .bind($wanted.worker.0.as_str())
         .bind(instant($wanted.at))
         .bind(instant($wanted.lease_until))
-        .bind($wanted.cut())
+        .bind(place.map(|place| place.cut.to_string()))
         .bind(
             place
                 .and_then(|place| place.previous.as_ref())
@@ -94,8 +77,21 @@ macro_rules! insert_attempt {
     }};
 }
 
+/// What is kept of an attempt that begins.
+fn begun(wanted: &Claiming<'_>, attempt: u32, epoch: i64) -> Event {
+    Event {
+        run: wanted.run,
+        asset: Some(wanted.asset.clone()),
+        partition: Some(wanted.partition.clone()),
+        attempt: Some(attempt),
+        kind: EventKind::AttemptStarted,
+        data: json!({"epoch": epoch, "worker": wanted.worker}),
+        at: wanted.at,
+    }
+}
+
 /// The fence's lock is taken first and held to the end, so claims on one asset partition come one after the other.
-pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, StateError> {
+pub(crate) async fn claim(pool: &Pool, wanted: &Claiming<'_>) -> Result<Claim, StateError> {
     let (asset, partition) = (wanted.asset.as_str(), wanted.partition.0.as_str());
     let key = |run: Uuid, attempt: i64, epoch: i64| -> Result<AttemptKey, StateError> {
         Ok(AttemptKey {
@@ -106,7 +102,7 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
             epoch: Epoch(epoch),
         })
     };
-    let cut = wanted.cut();
+    let cut = wanted.place.map(|place| place.cut.to_string());
     let (attempt, epoch): (i64, i64) = in_transaction!(pool, |tx, dialect| {
         sqlx::query(
             "INSERT INTO fences (asset, partition_key, epoch) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -133,7 +129,7 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(holder) = holder {
-            let Some(error) = holder.lost(&wanted) else {
+            let Some(error) = holder.lost(wanted) else {
                 let Holder {
                     run,
                     worker,
@@ -155,11 +151,17 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
                 Some(to_json("the lost attempt's error", &error)?)
             );
             mark!(tx, dialect, &lost, RangeState::Failed);
+            events::insert!(tx, dialect, &failure(&lost, &error, wanted.at));
         }
-
         if let Some(cut) = &cut {
             adopt!(tx, asset, cut.as_str());
         }
+        if let Some(pool) = slots::first_full!(tx, dialect, wanted) {
+            // What a lost attempt held is free all the same.
+            tx.commit().await?;
+            return Ok(Claim::Full { pool });
+        }
+
         let taken = sqlx::query(
             "UPDATE run_partitions SET state = 'running' WHERE run = $1 AND asset = $2 AND partition_key = $3",
         )
@@ -185,6 +187,9 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .fetch_one(&mut *tx)
         .await?;
         let attempt: i64 = insert_attempt!(tx, wanted, epoch);
+        slots::occupy!(tx, wanted, attempt);
+        let begun = begun(wanted, from_integer("attempt", attempt)?, epoch);
+        events::insert!(tx, dialect, &begun);
         (attempt, epoch)
     });
     Ok(Claim::Granted(key(wanted.run.0, attempt, epoch)?))

@@ -21,7 +21,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Errors> {
     let project = session::open_project(at)?;
     let name = session::asset(&project, asset)?;
-    let Some(slices) = project.partitioning(&name) else {
+    let Some(slices) = project.partitioning(&name)? else {
         return Err(Error::from(OrchestratorError::NoPartitions(name)).into());
     };
     match command {

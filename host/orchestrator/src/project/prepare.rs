@@ -22,6 +22,7 @@ use tidegate_plugin::{
 
 use super::Project;
 use super::connect::placed;
+use super::policy::WorkPolicy;
 use super::slice_columns::slice_columns;
 use super::upstream::Above;
 
@@ -61,6 +62,8 @@ pub struct AssetPlan {
     pub checkpoint: CheckpointPolicy,
     /// Rows a batch at most.
     pub batch_rows: usize,
+    /// How attempts are made.
+    pub policy: WorkPolicy,
 }
 
 impl AssetPlan {
@@ -173,7 +176,7 @@ impl Project {
             upstream: decl.upstream(),
             above: self.above(decl),
             reads: decl.source.asset.clone(),
-            partitioning: self.partitioning(&decl.name),
+            partitioning: self.slices_of(&decl.name),
             source,
             slice,
             steps,
@@ -186,6 +189,7 @@ impl Project {
                 every_rows: checkpoint.every_rows,
             },
             batch_rows: project.batch_rows,
+            policy: WorkPolicy::of(decl, &self.loaded),
         })
     }
 

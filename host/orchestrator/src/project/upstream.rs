@@ -65,20 +65,19 @@ impl Above {
 }
 
 impl Project {
-    /// The slices of an asset.
-    pub fn partitioning(&self, name: &AssetName) -> Option<Partitioning> {
-        let declared = self.loaded.assets.get(name)?.value.partitions.as_ref()?;
-        declared.partitioning().ok().flatten()
+    /// The slices of an asset; none also where there is no such asset.
+    pub(crate) fn slices_of(&self, name: &AssetName) -> Option<Partitioning> {
+        self.partitioning(name).ok().flatten()
     }
 
     /// The assets that an asset is made from. What SQL reads beside its source it reads whole.
     pub(crate) fn above(&self, asset: &Asset) -> Vec<Above> {
-        let below = self.partitioning(&asset.name);
+        let below = self.slices_of(&asset.name);
         asset
             .upstream()
             .into_iter()
             .map(|name| {
-                let partitioning = self.partitioning(&name);
+                let partitioning = self.slices_of(&name);
                 let told = asset
                     .source
                     .partitions
@@ -97,7 +96,7 @@ impl Project {
 
     /// What is done about rows of other slices that come from an asset.
     pub(crate) fn asset_rule(&self, asset: &Placed<Asset>, upstream: &AssetName) -> SliceRule {
-        let Some(below) = self.partitioning(&asset.value.name) else {
+        let Some(below) = self.slices_of(&asset.value.name) else {
             return SliceRule::Trusted;
         };
         let Some(above) = self

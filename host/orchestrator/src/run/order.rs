@@ -1,6 +1,7 @@
 //! Which asset partition may be worked on, given what has been done.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use tidegate_core::plan::{AssetName, PartitionKey};
 
@@ -37,13 +38,13 @@ pub(crate) enum Next {
 }
 
 impl<'a> Order<'a> {
-    pub(crate) fn new(plans: &'a [AssetPlan], waiting: Vec<Item>) -> Self {
+    pub(crate) fn new(plans: &'a [Arc<AssetPlan>], waiting: Vec<Item>) -> Self {
         let mut left = Slices::new();
         for (asset, key) in &waiting {
             left.entry(asset.clone()).or_default().insert(key.clone());
         }
         Self {
-            plans: plans.iter().map(|plan| (&plan.name, plan)).collect(),
+            plans: plans.iter().map(|plan| (&plan.name, plan.as_ref())).collect(),
             waiting: waiting.into(),
             open: 0,
             left,
@@ -109,8 +110,6 @@ fn feed(keys: &BTreeSet<PartitionKey>, above: &Above, plan: &AssetPlan, made: &P
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_schema::Schema;
     use serde_json::Value;
     use tidegate_core::plan::{
@@ -119,6 +118,7 @@ mod tests {
     use tidegate_core::schema::{Contract, Load};
 
     use super::*;
+    use crate::project::WorkPolicy;
 
     /// Sliced into 1 and 2, where it is.
     fn slices() -> Partitioning {
@@ -128,33 +128,33 @@ mod tests {
         })
     }
 
-    fn sliced(name: &str, upstream: Option<&str>) -> AssetPlan {
-        plan_over(name, upstream, Some(slices()), Some(slices()))
+    fn sliced(name: &str, upstream: Option<&str>) -> Arc<AssetPlan> {
+        plan_over(name, upstream, Some(&slices()), Some(&slices()))
     }
 
-    fn plan(name: &str, upstream: Option<&str>) -> AssetPlan {
+    fn plan(name: &str, upstream: Option<&str>) -> Arc<AssetPlan> {
         plan_over(name, upstream, None, None)
     }
 
     fn plan_over(
         name: &str,
         upstream: Option<&str>,
-        theirs: Option<Partitioning>,
-        ours: Option<Partitioning>,
-    ) -> AssetPlan {
-        AssetPlan {
+        theirs: Option<&Partitioning>,
+        ours: Option<&Partitioning>,
+    ) -> Arc<AssetPlan> {
+        Arc::new(AssetPlan {
             name: name.parse().unwrap(),
             upstream: upstream.iter().map(|name| name.parse().unwrap()).collect(),
             above: upstream
                 .iter()
                 .map(|name| Above {
                     name: name.parse().unwrap(),
-                    mapping: Mapping::between(theirs.as_ref(), ours.as_ref(), None).unwrap(),
-                    partitioning: theirs.clone(),
+                    mapping: Mapping::between(theirs, ours, None).unwrap(),
+                    partitioning: theirs.cloned(),
                 })
                 .collect(),
             reads: upstream.map(|name| name.parse().unwrap()),
-            partitioning: ours,
+            partitioning: ours.cloned(),
             source: SourceSpec {
                 cursor: None,
                 connector: "file".into(),
@@ -176,7 +176,8 @@ mod tests {
             loaded: Arc::new(Schema::empty()),
             checkpoint: CheckpointPolicy { every_rows: 1 },
             batch_rows: 1,
-        }
+            policy: WorkPolicy::default(),
+        })
     }
 
     fn item(asset: &str, key: &str) -> Item {
@@ -195,7 +196,7 @@ mod tests {
         let plans = [
             sliced("a", None),
             sliced("b", Some("a")),
-            plan_over("c", Some("a"), Some(slices()), None),
+            plan_over("c", Some("a"), Some(&slices()), None),
         ];
         let work = vec![
             item("a", "1"),

@@ -5,8 +5,9 @@ use tidegate_core::plan::{AssetName, PartitionError, PartitionKey, Partitioning,
 use tidegate_core::port::StateStore;
 use tidegate_core::{Error, Result};
 
-use super::launch::{Launch, Orchestrator};
+use super::orchestrator::Orchestrator;
 use super::order::Item;
+use super::request::Launch;
 use crate::error::OrchestratorError;
 use crate::project::AssetPlan;
 
@@ -62,24 +63,24 @@ fn dynamic_name<'a>(asset: &AssetName, slices: &'a Partitioning) -> Result<&'a A
 }
 
 impl Orchestrator {
-    /// The asset partitions that are asked for, in the order of the plans.
-    pub(super) async fn items(&self, launch: &Launch, plans: &[AssetPlan]) -> Result<Vec<Item>> {
-        if plans.is_empty() {
+    /// The asset partitions that are asked for, in the order of the assets.
+    pub(super) async fn items(&self, launch: &Launch) -> Result<Vec<Item>> {
+        if launch.assets.is_empty() {
             return Err(OrchestratorError::NothingSelected.into());
         }
         let now = Utc::now();
         let mut items = Vec::new();
-        for plan in plans {
-            let refused = |error: PartitionError| refused(&plan.name, &error);
-            let item = |key: PartitionKey| (plan.name.clone(), key);
-            let Some(slices) = &plan.partitioning else {
+        for name in &launch.assets {
+            let refused = |error: PartitionError| refused(name, &error);
+            let item = |key: PartitionKey| (name.clone(), key);
+            let Some(slices) = self.project.partitioning(name)? else {
                 if launch.partition.is_some() || launch.partition_range.is_some() {
-                    return Err(OrchestratorError::NoPartitions(plan.name.clone()).into());
+                    return Err(OrchestratorError::NoPartitions(name.clone()).into());
                 }
                 items.push(item(PartitionKey::whole()));
                 continue;
             };
-            let dynamic = dynamic_keys(self.state.as_ref(), slices).await?;
+            let dynamic = dynamic_keys(self.state.as_ref(), &slices).await?;
             let keys = slices.keys(now, &dynamic);
             match (&launch.partition, &launch.partition_range) {
                 (Some(key), _) => items.push(item(keys.find(key).map_err(refused)?.key)),

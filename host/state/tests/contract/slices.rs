@@ -1,7 +1,7 @@
 //! Dynamic keys, and how slices stand as ranges.
 
 use tidegate_core::plan::{Digest, PartitionRange, RangeState};
-use tidegate_core::port::{AttemptKey, Claim, PartitionPlace, PartitionStore, StateStore};
+use tidegate_core::port::{AttemptKey, Claim, Claiming, PartitionPlace, PartitionStore, StateStore};
 
 use crate::support::{Place, asset, at, error, key, materialization, run_of, worker};
 
@@ -52,16 +52,17 @@ async fn claimed(place: &Place, cut: &str, index: usize, second: i64) -> Attempt
     let run = run_of(place, &[("orders", &text)]).await;
     let claim = place
         .store
-        .claim(
+        .claim(&Claiming {
             run,
-            &asset("orders"),
-            &key(&text),
-            Some(&place_of(cut, index)),
-            &worker("w"),
-            &[],
-            at(second),
-            at(second + 10),
-        )
+            asset: &asset("orders"),
+            partition: &key(&text),
+            place: Some(&place_of(cut, index)),
+            worker: &worker("w"),
+            dead: &[],
+            pools: &[],
+            at: at(second),
+            lease_until: at(second + 10),
+        })
         .await
         .unwrap();
     let Claim::Granted(attempt) = claim else {

@@ -1,0 +1,93 @@
+//! What a run is asked for.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+use tidegate_core::plan::{AssetName, RunId, WorkerId};
+use tidegate_core::port::{Inserted, NewRun, RunRecord};
+use tidegate_core::{Error, Kind, Result};
+
+use super::orchestrator::Orchestrator;
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The assets, each behind those that it is made from.
+    pub assets: Vec<AssetName>,
+    /// Only this slice; none for every slice that there is.
+    pub partition: Option<String>,
+    /// Only the slices from one to another, both included, as `FIRST...LAST`; none for every slice that there is.
+    #[serde(default)]
+    pub partition_range: Option<String>,
+    /// Read, transform and count, but load nothing and keep no state.
+    pub dry_run: bool,
+    /// Stop each source after so many rows.
+    pub limit_rows: Option<u64>,
+    /// Read everything, also from sources that would give only what is new.
+    #[serde(default)]
+    pub full_refresh: bool,
+    /// The target that the assets go to; none for the destinations that they name.
+    #[serde(default)]
+    pub target: Option<String>,
+}
+
+/// How a run waits in the queue, and what it is found by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// Of the queued ones the highest goes first; 0 unless told.
+    pub priority: i64,
+    /// The job that it is of.
+    pub job: Option<String>,
+    /// Words to find it by, and to limit how many go on at once.
+    pub tags: BTreeMap<String, String>,
+    /// A second run of the same key is not made.
+    pub run_key: Option<String>,
+}
+
+impl Launch {
+    /// What a run was asked for.
+    pub fn of(run: &RunRecord) -> Result<Self> {
+        serde_json::from_value(run.request.clone()).map_err(|error| {
+            Error::new(
+                Kind::State,
+                "run.request",
+                format!("the request of run {} is not readable: {error}", run.id),
+            )
+        })
+    }
+}
+
+impl Orchestrator {
+    /// The run of a request, in the order in which assets are made from each other; for a worker, or for whichever takes it
+    /// from the queue.
+    pub(super) async fn new_run(
+        &self,
+        launch: &Launch,
+        options: QueueOptions,
+        worker: Option<WorkerId>,
+    ) -> Result<NewRun> {
+        Ok(NewRun {
+            id: RunId(uuid::Uuid::now_v7()),
+            request: serde_json::to_value(launch).unwrap_or_default(),
+            partitions: self.items(launch).await?,
+            worker,
+            priority: options.priority,
+            job: options.job,
+            tags: options.tags,
+            run_key: options.run_key,
+            at: Utc::now(),
+        })
+    }
+
+    /// Puts a run into the queue, for whichever worker takes it. A repeat under one `run_key` makes no second run.
+    pub async fn enqueue(&self, launch: &Launch, options: QueueOptions) -> Result<(RunId, Inserted)> {
+        let run = self.new_run(launch, options, None).await?;
+        let inserted = self.state.insert_run(&run).await?;
+        self.bell.notify_one();
+        Ok(match inserted {
+            Inserted::New => (run.id, inserted),
+            Inserted::Known(known) => (known, inserted),
+        })
+    }
+}
