@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use tidegate_core::port::LogLevel;
+use tidegate_core::schema::{Asset, Column};
 
 use crate::support::{Attempt, Heard, Warehouse, commit, month, month_of, orders, rows};
 
@@ -157,6 +159,11 @@ async fn a_slice_is_replaced_and_its_neighbours_stay() {
     assert_eq!(read.len(), 7);
 }
 
+/// A batch with the asset's own columns, of which fewer may be missing.
+fn as_asset(asset: &Asset, batch: &RecordBatch) -> RecordBatch {
+    RecordBatch::try_new(Column::schema(&asset.columns), batch.columns().to_vec()).unwrap()
+}
+
 #[tokio::test]
 async fn a_slice_of_a_value_and_a_time_is_replaced_and_its_neighbours_stay() {
     let warehouse = Warehouse::new().await;
@@ -171,11 +178,17 @@ partitions: {monthly: {column: at, start: 2013-01}, static: {keys: [\"1\", \"2\"
         let slice = month_of(&amount.to_string(), key);
         let token = format!("{amount} {key}");
         let attempt = Attempt::new(&warehouse, &asset, 1, &token).of(slice);
-        attempt.load(&[rows(0..100, day, amount)]).await.unwrap();
+        attempt
+            .load(&[as_asset(&asset, &rows(0..100, day, amount))])
+            .await
+            .unwrap();
     }
     let slice = month_of("1", "2013-01");
     let attempt = Attempt::new(&warehouse, &asset, 2, "again").of(slice.clone());
-    attempt.load(&[rows(0..7, 10, 1)]).await.unwrap();
+    attempt
+        .load(&[as_asset(&asset, &rows(0..7, 10, 1))])
+        .await
+        .unwrap();
     let by_slice = "SELECT amount, toYYYYMM(at), count() FROM orders GROUP BY 1, 2 ORDER BY 1, 2";
     assert_eq!(
         warehouse.text(by_slice).await,
@@ -183,7 +196,10 @@ partitions: {monthly: {column: at, start: 2013-01}, static: {keys: [\"1\", \"2\"
     );
     assert_eq!(warehouse.read(&asset, Some(&slice)).await.unwrap().len(), 7);
     let attempt = Attempt::new(&warehouse, &asset, 3, "other").of(slice);
-    let error = attempt.load(&[rows(0..7, 10, 2)]).await.unwrap_err();
+    let error = attempt
+        .load(&[as_asset(&asset, &rows(0..7, 10, 2))])
+        .await
+        .unwrap_err();
     assert_eq!(error.code, "clickhouse.outside_partition");
 }
 
