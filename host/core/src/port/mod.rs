@@ -11,6 +11,7 @@ mod check;
 mod connector;
 mod engine;
 mod log;
+mod partition_store;
 mod state;
 mod stream_transform;
 mod transform;
@@ -24,6 +25,7 @@ pub use connector::{
 };
 pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
+pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
     Materialization, NewRun, PartitionState, PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove,
