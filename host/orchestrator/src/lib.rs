@@ -11,6 +11,8 @@ mod run;
 
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
-pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, secret_names};
+pub use project::{
+    AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth, secret_names,
+};
 pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};
 pub use tidegate_plugin::package::Locking;

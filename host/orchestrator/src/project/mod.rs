@@ -3,6 +3,7 @@
 mod changes;
 mod checks;
 mod connect;
+mod health;
 mod packages;
 mod places;
 mod prepare;
@@ -20,6 +21,7 @@ use tidegate_core::{Error, Errors};
 use tidegate_plugin::package::{Locking, Packages};
 use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
+pub use health::{Found, HealthLimits, ResourceHealth};
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;
 
