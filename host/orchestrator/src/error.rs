@@ -116,7 +116,7 @@ impl From<OrchestratorError> for Error {
             }
             OrchestratorError::Worker { .. } => Self::new(Kind::Resource, "run.worker", message)
                 .hint("the project's .tidegate folder must be writable"),
-            OrchestratorError::Unfinished { .. } => Self::new(Kind::Resource, "check.unfinished", message)
+            OrchestratorError::Unfinished { .. } => Self::new(Kind::Resource, "resource.unfinished", message)
                 .later()
                 .hint("look for what holds it up: the name's lookup, the network, or what the service is busy with"),
             OrchestratorError::UnknownConnector(_) => Self::new(Kind::Internal, "run.connector", message),

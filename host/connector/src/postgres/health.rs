@@ -21,18 +21,23 @@ pub(super) async fn check(ask: &AskHealth<'_>) -> Result<Health, Vec<PostgresErr
             format!("`{url}` takes no writes: it is a standby, or the user's sessions may only read");
         unfit(Class::ReadOnly, message);
     }
-    if ask.reads || ask.writes {
-        if !found.schema {
+    match found.rights {
+        None if ask.reads || ask.writes => {
             let message = format!("the database of `{url}` has no schema `{schema}`");
             unfit(Class::Table, message);
-        } else if !found.usage {
-            let message = format!("the user lacks USAGE on the schema `{schema}` of `{url}`");
-            unfit(Class::Grant, message);
         }
-    }
-    if ask.writes && found.schema && !found.create {
-        let message = format!("the user lacks CREATE on the schema `{schema}` of `{url}`");
-        unfit(Class::Grant, message);
+        Some(rights) => {
+            for (asked, given, right) in [
+                (ask.reads || ask.writes, rights.usage, "USAGE"),
+                (ask.writes, rights.create, "CREATE"),
+            ] {
+                if asked && !given {
+                    let message = format!("the user lacks {right} on the schema `{schema}` of `{url}`");
+                    unfit(Class::Grant, message);
+                }
+            }
+        }
+        None => {}
     }
     if errors.is_empty() {
         Ok(Health {
@@ -48,7 +53,11 @@ pub(super) async fn check(ask: &AskHealth<'_>) -> Result<Health, Vec<PostgresErr
 struct Found {
     version: String,
     read_only: bool,
-    schema: bool,
+    /// On the schema; none where it is not there.
+    rights: Option<Rights>,
+}
+
+struct Rights {
     usage: bool,
     create: bool,
 }
@@ -69,12 +78,14 @@ async fn look(ask: &AskHealth<'_>) -> Result<(ResourceConfig, Found)> {
         .row(&query)
         .await?
         .ok_or_else(|| PostgresError::Internal("no row came".into()))?;
+    let rights = Rights {
+        usage: value(&row, 3)?,
+        create: value(&row, 4)?,
+    };
     let found = Found {
         version: value(&row, 0)?,
         read_only: value(&row, 1)?,
-        schema: value(&row, 2)?,
-        usage: value(&row, 3)?,
-        create: value(&row, 4)?,
+        rights: value::<bool>(&row, 2)?.then_some(rights),
     };
     Ok((resource, found))
 }
