@@ -56,6 +56,24 @@ pub enum OrchestratorError {
         /// Why not.
         why: String,
     },
+    /// The run is not one that can be cancelled.
+    #[error("run {run} {why}")]
+    NotCancellable {
+        /// Which run.
+        run: RunId,
+        /// Why not.
+        why: String,
+    },
+    /// An attempt took longer than it may.
+    #[error("the attempt at `{asset}` {partition} took longer than its `timeout` of {timeout_ms} ms")]
+    Timeout {
+        /// Which asset.
+        asset: AssetName,
+        /// Which slice.
+        partition: PartitionKey,
+        /// How long it may take.
+        timeout_ms: u64,
+    },
     /// The run loads into another target than the command names.
     #[error("run {run} was asked for with {}", .target.as_ref().map_or("no --target".to_owned(), |target| format!("--target {target}")))]
     OtherTarget {
@@ -109,6 +127,13 @@ impl From<OrchestratorError> for Error {
                 .hint("look at the newer run; this one showed nothing"),
             OrchestratorError::NotRetryable { .. } => Self::new(Kind::Usage, "run.not_retryable", message)
                 .hint("start a new one with `tidegate run`; `tidegate runs show` tells how this one stands"),
+            OrchestratorError::NotCancellable { .. } => {
+                Self::new(Kind::Usage, "run.not_cancellable", message)
+                    .hint("only a run that waits or goes on can be cancelled")
+            }
+            OrchestratorError::Timeout { .. } => Self::new(Kind::Resource, "attempt.timeout", message)
+                .later()
+                .hint("give the asset a longer `timeout`, or slice it into partitions"),
             OrchestratorError::OtherTarget { .. } => Self::new(Kind::Usage, "run.other_target", message)
                 .hint("a run is taken up again with the target that it began with"),
             OrchestratorError::UnknownRun(_) => {

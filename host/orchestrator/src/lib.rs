@@ -1,18 +1,24 @@
 //! Runs, attempts and the local engine.
 //!
 //! [`Project`] is a schema folder with its connectors and plugins, resolved and bound: what `check` and `plan` look at.
-//! [`Orchestrator`] makes runs of it: states, claims, leases, retries from failure. [`LocalEngine`] runs attempts in this
-//! process.
+//! [`Orchestrator`] makes runs of it: states, queue, claims, leases, retries. [`LocalEngine`] runs attempts in this process.
+//! [`Daemon`] does what goes on by itself, in one process of many.
 
+mod daemon;
 mod engine;
 mod error;
 mod project;
 mod run;
 
+pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use project::{
-    AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth, secret_names,
+    AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth, WorkPolicy,
+    secret_names,
 };
-pub use run::{Launch, Orchestrator, PartitionOutcome, RunObserver, RunReport, Silent, StateError, Workers};
+pub use run::{
+    Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,
+    WorkerConfig, Workers,
+};
 pub use tidegate_plugin::package::Locking;

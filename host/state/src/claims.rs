@@ -1,26 +1,17 @@
 //! Claims on asset partitions: who may work on one, and under which fence.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::types::Uuid;
-use tidegate_core::plan::{AssetName, Epoch, PartitionKey, RunId, WorkerId};
-use tidegate_core::port::{AttemptKey, Claim};
+use tidegate_core::plan::{Epoch, RunId, WorkerId};
+use tidegate_core::port::{AttemptKey, Claim, Claiming, Event, EventKind};
 use tidegate_core::{Error, Kind};
 
 use crate::error::StateError;
-use crate::fence::end_attempt;
+use crate::fence::{end_attempt, failure};
 use crate::pool::Pool;
 use crate::values::{from_integer, instant, to_json};
-
-/// What is wanted, by whom.
-pub(crate) struct Wanted<'a> {
-    pub(crate) run: RunId,
-    pub(crate) asset: &'a AssetName,
-    pub(crate) partition: &'a PartitionKey,
-    pub(crate) worker: &'a WorkerId,
-    pub(crate) dead: &'a [WorkerId],
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) lease_until: DateTime<Utc>,
-}
+use crate::{events, slots};
 
 /// The attempt under way at an asset partition; there is one at most.
 #[derive(sqlx::FromRow)]
@@ -34,7 +25,7 @@ struct Holder {
 
 impl Holder {
     /// Why the attempt can be taken over, or none where it cannot.
-    fn lost(&self, wanted: &Wanted<'_>) -> Option<Error> {
+    fn lost(&self, wanted: &Claiming<'_>) -> Option<Error> {
         let why = if wanted.dead.iter().any(|worker| worker.0 == self.worker) {
             "is dead".to_owned()
         } else if self.lease_until <= instant(wanted.at) {
@@ -51,7 +42,7 @@ impl Holder {
 }
 
 /// The fence's lock is taken first and held to the end, so claims on one asset partition come one after the other.
-pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, StateError> {
+pub(crate) async fn claim(pool: &Pool, wanted: &Claiming<'_>) -> Result<Claim, StateError> {
     let (asset, partition) = (wanted.asset.as_str(), wanted.partition.0.as_str());
     let key = |run: Uuid, attempt: i64, epoch: i64| -> Result<AttemptKey, StateError> {
         Ok(AttemptKey {
@@ -88,7 +79,7 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(holder) = holder {
-            let Some(error) = holder.lost(&wanted) else {
+            let Some(error) = holder.lost(wanted) else {
                 let Holder {
                     run,
                     worker,
@@ -109,6 +100,12 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
                 wanted.at,
                 Some(to_json("the lost attempt's error", &error)?)
             );
+            events::insert!(tx, dialect, &failure(&lost, &error, wanted.at));
+        }
+        if let Some(pool) = slots::first_full!(tx, dialect, wanted) {
+            // What a lost attempt held is free all the same.
+            tx.commit().await?;
+            return Ok(Claim::Full { pool });
         }
 
         let taken = sqlx::query(
@@ -151,6 +148,17 @@ pub(crate) async fn claim(pool: &Pool, wanted: Wanted<'_>) -> Result<Claim, Stat
         .bind(instant(wanted.lease_until))
         .fetch_one(&mut *tx)
         .await?;
+        slots::occupy!(tx, wanted, attempt);
+        let begun = Event {
+            run: wanted.run,
+            asset: Some(wanted.asset.clone()),
+            partition: Some(wanted.partition.clone()),
+            attempt: Some(from_integer("attempt", attempt)?),
+            kind: EventKind::AttemptStarted,
+            data: json!({"epoch": epoch, "worker": wanted.worker}),
+            at: wanted.at,
+        };
+        events::insert!(tx, dialect, &begun);
         (attempt, epoch)
     });
     Ok(Claim::Granted(key(wanted.run.0, attempt, epoch)?))

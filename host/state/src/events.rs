@@ -14,6 +14,31 @@ use crate::pool::Pool;
 use crate::runs::ROWS_PER_INSERT;
 use crate::values::{from_integer, from_text, instant, to_json};
 
+/// Inserts one event in the transaction of what it tells. The run is locked first, as [`append`] says.
+macro_rules! insert {
+    ($tx:ident, $dialect:ident, $event:expr) => {{
+        let event: &tidegate_core::port::Event = $event;
+        sqlx::query($dialect::LOCK_RUN)
+            .bind(event.run.0)
+            .execute(&mut *$tx)
+            .await?;
+        sqlx::query(
+            "INSERT INTO events (run, asset, partition_key, attempt, kind, data, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(event.run.0)
+        .bind(event.asset.as_ref().map(tidegate_core::plan::AssetName::as_str))
+        .bind(event.partition.as_ref().map(|partition| partition.0.as_str()))
+        .bind(event.attempt.map(i64::from))
+        .bind(event.kind.text())
+        .bind(crate::values::to_json("an event", &event.data)?)
+        .bind(crate::values::instant(event.at))
+        .execute(&mut *$tx)
+        .await?;
+    }};
+}
+pub(crate) use insert;
+
 /// Each run is locked first, in the order of ids so that no two writers wait for each other. Else one writer could be
 /// given the lower number and commit later, and a reader that asks for what is behind the higher would never see it.
 pub(crate) async fn append(pool: &Pool, events: &[Event]) -> Result<(), StateError> {

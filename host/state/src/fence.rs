@@ -1,12 +1,13 @@
 //! What an attempt may write while its fence holds.
 
 use chrono::{DateTime, Utc};
-use tidegate_core::port::{AttemptKey, Materialization, QuarantineEntry};
+use serde_json::json;
+use tidegate_core::port::{AttemptKey, Event, EventKind, Materialization, QuarantineEntry};
 
 use crate::error::StateError;
 use crate::pool::Pool;
 use crate::values::{instant, to_json};
-use crate::{materializations, quarantine};
+use crate::{events, materializations, quarantine};
 
 /// 1 where the attempt is the newest of its asset partition and under way, else 0.
 pub(crate) const HOLDS: &str = "SELECT COUNT(*) FROM attempts a
@@ -55,6 +56,7 @@ macro_rules! end_attempt {
         .bind(i64::from($attempt.attempt))
         .execute(&mut *$tx)
         .await?;
+        crate::slots::release!($tx, $attempt);
         sqlx::query(concat!(
             "UPDATE run_partitions SET state = '",
             $state,
@@ -106,6 +108,24 @@ pub(crate) async fn renew(
     Ok(true)
 }
 
+/// The event of an attempt that failed.
+pub(crate) fn failure(attempt: &AttemptKey, error: &tidegate_core::Error, at: DateTime<Utc>) -> Event {
+    let data = json!({"code": error.code, "message": error.message});
+    event(attempt, EventKind::AttemptFailed, data, at)
+}
+
+fn event(attempt: &AttemptKey, kind: EventKind, data: serde_json::Value, at: DateTime<Utc>) -> Event {
+    Event {
+        run: attempt.run,
+        asset: Some(attempt.asset.clone()),
+        partition: Some(attempt.partition.clone()),
+        attempt: Some(attempt.attempt),
+        kind,
+        data,
+        at,
+    }
+}
+
 /// The checkpoint stays: the next attempt goes on from it.
 pub(crate) async fn fail(
     pool: &Pool,
@@ -113,10 +133,11 @@ pub(crate) async fn fail(
     error: &tidegate_core::Error,
     at: DateTime<Utc>,
 ) -> Result<bool, StateError> {
-    let error = to_json("the attempt's error", error)?;
+    let column = to_json("the attempt's error", error)?;
     in_transaction!(pool, |tx, dialect| {
         unless_holds_return!(tx, dialect, attempt);
-        end_attempt!(tx, attempt, "failed", at, Some(&error));
+        end_attempt!(tx, attempt, "failed", at, Some(&column));
+        events::insert!(tx, dialect, &failure(attempt, error, at));
     });
     Ok(true)
 }
@@ -143,6 +164,15 @@ pub(crate) async fn finish(
         );
         materializations::insert!(tx, attempt, &columns);
         quarantine::insert!(tx, &entries);
+        for entry in quarantined {
+            let data = json!({"artifact": entry.artifact, "step": entry.step, "rows": entry.rows});
+            let refused = event(attempt, EventKind::Quarantined, data, materialization.at);
+            events::insert!(tx, dialect, &refused);
+        }
+        let load = &materialization.load;
+        let data = json!({"rows": load.rows, "bytes": load.bytes, "location": load.location});
+        let loaded = event(attempt, EventKind::Materialized, data, materialization.at);
+        events::insert!(tx, dialect, &loaded);
         sqlx::query("DELETE FROM checkpoints WHERE run = $1 AND asset = $2 AND partition_key = $3")
             .bind(attempt.run.0)
             .bind(attempt.asset.as_str())

@@ -14,13 +14,18 @@ mod claims;
 mod error;
 mod events;
 mod fence;
+mod leader;
 mod materializations;
 mod partitions;
 mod postgres;
 mod quarantine;
+mod queue;
+mod run_list;
 mod runs;
+mod slots;
 mod sqlite;
 mod store;
 mod values;
+mod workers;
 
 pub use store::SqlStateStore;

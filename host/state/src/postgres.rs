@@ -30,6 +30,26 @@ pub(crate) const LOCK_FENCE: &str =
 /// Makes a run's event log the transaction's own until it ends. Rows that refer to the run can still be inserted.
 pub(crate) const LOCK_RUN: &str = "SELECT id FROM runs WHERE id = $1 FOR NO KEY UPDATE";
 
+/// Keeps others from taking the lead until the transaction ends.
+pub(crate) const LOCK_LEADER: &str = "SELECT holder, epoch FROM leader WHERE one = 1 FOR SHARE";
+
+/// The key of the lock under which runs are taken from the queue; an arbitrary number of our own.
+pub(crate) const LOCK_QUEUE: &str = "SELECT pg_advisory_xact_lock(8433001)";
+
+/// A run that somebody moves just now is not waited for.
+pub(crate) const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
+
+/// Makes a pool the transaction's own until it ends. Of two pools with one hash one waits for the other, no more.
+macro_rules! lock_pool {
+    ($tx:ident, $pool:expr) => {
+        sqlx::query("SELECT pg_advisory_xact_lock(8433002, hashtext($1))")
+            .bind($pool.as_str())
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+pub(crate) use lock_pool;
+
 /// Connects, and brings the tables up to date.
 pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgPool, OpenError> {
     let options = options

@@ -1,83 +1,131 @@
-//! Runs.
+//! Runs: inserted, and moved from state to state.
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::QueryBuilder;
-use sqlx::types::{Json, Uuid};
-use tidegate_core::plan::{AssetName, RunId};
-use tidegate_core::port::{NewRun, PartitionState, RunFilter, RunMove, RunRecord, RunState};
+use sqlx::types::Json;
+use tidegate_core::port::{Inserted, NewRun, RunMove, RunState};
 
 use crate::error::StateError;
+use crate::events;
 use crate::pool::Pool;
-use crate::values::{from_json, from_text, instant, to_json};
+use crate::values::{instant, to_json};
 
 /// How many rows one INSERT takes, well below what either database allows in parameters.
 pub(crate) const ROWS_PER_INSERT: usize = 1_000;
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
-    state: String,
-    request: Json<Value>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    error: Option<Json<Value>>,
+/// A run that can be inserted, with its documents as columns.
+pub(crate) struct Columns<'a> {
+    pub(crate) run: &'a NewRun,
+    pub(crate) request: Json<Value>,
+    pub(crate) tags: Json<Value>,
 }
 
-impl TryFrom<Row> for RunRecord {
-    type Error = StateError;
-
-    fn try_from(row: Row) -> Result<Self, StateError> {
+impl<'a> Columns<'a> {
+    pub(crate) fn of(run: &'a NewRun) -> Result<Self, StateError> {
+        let texts = run
+            .tags
+            .iter()
+            .flat_map(|(key, value)| [("a tag", key), ("a tag", value)])
+            .chain(run.run_key.iter().map(|key| ("the run's key", key)))
+            .chain(run.job.iter().map(|job| ("the job", job)))
+            .chain(
+                run.partitions
+                    .iter()
+                    .map(|(_, partition)| ("a partition key", &partition.0)),
+            );
+        for (what, text) in texts {
+            if text.contains('\0') {
+                let reason = format!("{:?} holds a NUL character", text);
+                return Err(StateError::Value { what, reason });
+            }
+        }
         Ok(Self {
-            id: RunId(row.id),
-            state: from_text("run state", &row.state, RunState::parse)?,
-            request: row.request.0,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            error: row.error.map(|error| from_json("run error", error)).transpose()?,
+            run,
+            request: to_json("the run's request", &run.request)?,
+            tags: to_json("the run's tags", &run.tags)?,
         })
     }
 }
 
-pub(crate) async fn insert(pool: &Pool, run: &NewRun) -> Result<(), StateError> {
-    if let Some((asset, _)) = run
-        .partitions
-        .iter()
-        .find(|(_, partition)| partition.0.contains('\0'))
-    {
-        let reason = format!("a key of asset {asset} holds a NUL character");
-        return Err(StateError::Value {
-            what: "a partition key",
-            reason,
-        });
-    }
-    let request = to_json("the run's request", &run.request)?;
-    let at = instant(run.at);
-    let partitions: Vec<_> = (0_i64..).zip(&run.partitions).collect();
-    in_transaction!(pool, |tx, dialect| {
-        sqlx::query(
-            "INSERT INTO runs (id, state, request, created_at, updated_at, error) VALUES ($1, $2, $3, $4, $4, NULL)",
-        )
-        .bind(run.id.0)
-        .bind(RunState::Queued.text())
-        .bind(&request)
-        .bind(at)
-        .execute(&mut *tx)
-        .await?;
-        for rows in partitions.chunks(ROWS_PER_INSERT) {
-            let mut insert =
-                QueryBuilder::new("INSERT INTO run_partitions (run, asset, partition_key, position, state) ");
-            insert.push_values(rows, |mut row, (position, (asset, partition))| {
-                row.push_bind(run.id.0)
-                    .push_bind(asset.as_str())
-                    .push_bind(partition.0.as_str())
-                    .push_bind(position)
-                    .push_bind(PartitionState::Pending.text());
-            });
-            insert.build().persistent(false).execute(&mut *tx).await?;
+/// Inserts a run in a transaction of more; answers what became of it. A key that is taken is waited for: whoever took
+/// it may yet roll back.
+macro_rules! insert {
+    ($tx:ident, $columns:expr) => {{
+        let columns: &crate::runs::Columns<'_> = $columns;
+        let run = columns.run;
+        let at = crate::values::instant(run.at);
+        let mut known: Option<sqlx::types::Uuid> = None;
+        if let Some(key) = &run.run_key {
+            let taken = sqlx::query(
+                "INSERT INTO run_keys (run_key, run, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            )
+            .bind(key.as_str())
+            .bind(run.id.0)
+            .bind(at)
+            .execute(&mut *$tx)
+            .await?
+            .rows_affected();
+            if taken == 0 {
+                known = Some(
+                    sqlx::query_scalar("SELECT run FROM run_keys WHERE run_key = $1")
+                        .bind(key.as_str())
+                        .fetch_one(&mut *$tx)
+                        .await?,
+                );
+            }
         }
-    });
-    Ok(())
+        match known {
+            Some(id) => tidegate_core::port::Inserted::Known(tidegate_core::plan::RunId(id)),
+            None => {
+                sqlx::query(
+                    "INSERT INTO runs (id, state, request, created_at, updated_at, worker, priority, job, tags, run_key)
+                     VALUES ($1, 'queued', $2, $3, $3, $4, $5, $6, $7, $8)",
+                )
+                .bind(run.id.0)
+                .bind(&columns.request)
+                .bind(at)
+                .bind(run.worker.as_ref().map(|worker| worker.0.as_str()))
+                .bind(run.priority)
+                .bind(run.job.as_deref())
+                .bind(&columns.tags)
+                .bind(run.run_key.as_deref())
+                .execute(&mut *$tx)
+                .await?;
+                for (key, value) in &run.tags {
+                    sqlx::query("INSERT INTO run_tags (run, key, value) VALUES ($1, $2, $3)")
+                        .bind(run.id.0)
+                        .bind(key.as_str())
+                        .bind(value.as_str())
+                        .execute(&mut *$tx)
+                        .await?;
+                }
+                let partitions: Vec<_> = (0_i64..).zip(&run.partitions).collect();
+                for rows in partitions.chunks(crate::runs::ROWS_PER_INSERT) {
+                    let mut insert = sqlx::QueryBuilder::new(
+                        "INSERT INTO run_partitions (run, asset, partition_key, position, state) ",
+                    );
+                    insert.push_values(rows, |mut row, (position, (asset, partition))| {
+                        row.push_bind(run.id.0)
+                            .push_bind(asset.as_str())
+                            .push_bind(partition.0.as_str())
+                            .push_bind(position)
+                            .push_bind(tidegate_core::port::PartitionState::Pending.text());
+                    });
+                    insert
+                        .build()
+                        .persistent(rows.len() == 1)
+                        .execute(&mut *$tx)
+                        .await?;
+                }
+                tidegate_core::port::Inserted::New
+            }
+        }
+    }};
+}
+pub(crate) use insert;
+
+pub(crate) async fn insert_one(pool: &Pool, run: &NewRun) -> Result<Inserted, StateError> {
+    let columns = Columns::of(run)?;
+    Ok(in_transaction!(pool, |tx, _dialect| { insert!(tx, &columns) }))
 }
 
 /// The event is of the same transaction: whoever sees the run moved sees by whom.
@@ -87,62 +135,58 @@ pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, Sta
         .as_ref()
         .map(|error| to_json("the run's error", error))
         .transpose()?;
-    let event = change.event();
-    let data = to_json("an event", &event.data)?;
+    let at = instant(change.at);
+    // Of a worker that queues its own run, nothing was lost.
+    let recovered = change.to == RunState::Queued && !change.from.ended() && change.holder.is_none();
+    let worker = match change.to {
+        RunState::Queued => change.reserved.as_ref(),
+        _ => Some(&change.by),
+    };
+    // Only a worker that starts a run becomes its holder; who ends or cancels one does not.
+    let takes = matches!(change.to, RunState::Queued | RunState::Starting);
     let moved = in_transaction!(pool, |tx, dialect| {
         let moved = sqlx::query(
-            "UPDATE runs SET state = $1, updated_at = $2, error = $3
-             WHERE id = $4 AND state = $5 AND ($6 IS NULL OR updated_at = $6)",
+            "UPDATE runs SET state = $1, updated_at = $2, error = $3,
+                    worker = CASE WHEN $4 THEN $5 ELSE worker END,
+                    started_at = CASE WHEN $6 THEN COALESCE(started_at, $2) ELSE started_at END,
+                    finished_at = CASE WHEN $7 THEN $2 ELSE NULL END,
+                    recoveries = recoveries + $8
+             WHERE id = $9 AND state = $10
+               AND ($11 IS NULL OR updated_at = $11)
+               AND ($12 IS NULL OR worker = $12)",
         )
         .bind(change.to.text())
-        .bind(instant(change.at))
+        .bind(at)
         .bind(&error)
+        .bind(takes)
+        .bind(worker.map(|worker| worker.0.as_str()))
+        .bind(change.to == RunState::Starting)
+        .bind(change.to.ended())
+        .bind(i64::from(recovered))
         .bind(change.run.0)
         .bind(change.from.text())
         .bind(change.seen.map(instant))
+        .bind(change.holder.as_ref().map(|worker| worker.0.as_str()))
         .execute(&mut *tx)
         .await?
         .rows_affected();
         if moved == 1 {
-            sqlx::query("INSERT INTO events (run, kind, data, at) VALUES ($1, $2, $3, $4)")
-                .bind(event.run.0)
-                .bind(event.kind.text())
-                .bind(&data)
-                .bind(instant(event.at))
-                .execute(&mut *tx)
-                .await?;
+            // What was not tried when the run ended is skipped; what was skipped is tried when it goes on again.
+            let (from, to) = match change.to {
+                RunState::Queued => ("skipped", "pending"),
+                _ => ("pending", "skipped"),
+            };
+            if change.to.ended() || change.to == RunState::Queued {
+                sqlx::query("UPDATE run_partitions SET state = $1 WHERE run = $2 AND state = $3")
+                    .bind(to)
+                    .bind(change.run.0)
+                    .bind(from)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            events::insert!(tx, dialect, &change.event());
         }
         moved
     });
     Ok(moved == 1)
-}
-
-pub(crate) async fn get(pool: &Pool, run: RunId) -> Result<Option<RunRecord>, StateError> {
-    let row: Option<Row> = on_pool!(pool, |db| {
-        sqlx::query_as("SELECT id, state, request, created_at, updated_at, error FROM runs WHERE id = $1")
-            .bind(run.0)
-            .fetch_optional(db)
-            .await?
-    });
-    row.map(RunRecord::try_from).transpose()
-}
-
-/// Ids sort by the time they were made, so the newest is the greatest.
-pub(crate) async fn list(pool: &Pool, filter: &RunFilter) -> Result<Vec<RunRecord>, StateError> {
-    let rows: Vec<Row> = on_pool!(pool, |db| {
-        sqlx::query_as(
-            "SELECT id, state, request, created_at, updated_at, error FROM runs
-             WHERE ($1 IS NULL OR state = $1)
-               AND ($2 IS NULL OR id < $2)
-               AND ($3 IS NULL OR id IN (SELECT run FROM run_partitions WHERE asset = $3))
-             ORDER BY id DESC LIMIT $4",
-        )
-        .bind(filter.state.map(RunState::text))
-        .bind(filter.before.map(|run| run.0))
-        .bind(filter.asset.as_ref().map(AssetName::as_str))
-        .bind(i64::from(filter.limit))
-        .fetch_all(db)
-        .await?
-    });
-    rows.into_iter().map(RunRecord::try_from).collect()
 }

@@ -25,6 +25,21 @@ pub(crate) const LOCK_FENCE: &str = "SELECT epoch FROM fences WHERE asset = $1 A
 /// Needs no lock of its own, see [`BEGIN`].
 pub(crate) const LOCK_RUN: &str = "SELECT id FROM runs WHERE id = $1";
 
+/// Needs no lock of its own, see [`BEGIN`].
+pub(crate) const LOCK_LEADER: &str = "SELECT holder, epoch FROM leader WHERE one = 1";
+
+/// Needs no lock of its own, see [`BEGIN`].
+pub(crate) const LOCK_QUEUE: &str = "SELECT 1";
+
+/// Nobody else can hold a lock, see [`BEGIN`].
+pub(crate) const SKIP_LOCKED: &str = "";
+
+/// Needs no lock of its own, see [`BEGIN`].
+macro_rules! lock_pool {
+    ($tx:ident, $pool:expr) => {};
+}
+pub(crate) use lock_pool;
+
 /// Opens the file, which is made if missing, and brings its tables up to date.
 pub(crate) async fn open(path: &Path) -> Result<SqlitePool, OpenError> {
     let options = SqliteConnectOptions::new()

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
+use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::port::{
-    AttemptKey, AttemptRecord, Checkpoint, Claim, Event, Materialization, NewRun, PartitionState,
-    QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StoredEvent,
+    AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, Inserted, Materialization, NewRun,
+    PartitionState, QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StoredEvent,
 };
 use tidegate_core::{Error, Result};
 
@@ -13,13 +13,14 @@ use crate::address::Address;
 use crate::error::StateError;
 use crate::pool::Pool;
 use crate::{
-    checkpoints, claims, events, fence, materializations, partitions, postgres, quarantine, runs, sqlite,
+    checkpoints, claims, events, fence, materializations, partitions, postgres, quarantine, run_list, runs,
+    sqlite,
 };
 
 /// The state of runs in SQLite or Postgres. A clone shares the connections.
 #[derive(Debug, Clone)]
 pub struct SqlStateStore {
-    pool: Pool,
+    pub(crate) pool: Pool,
 }
 
 impl SqlStateStore {
@@ -50,8 +51,8 @@ impl SqlStateStore {
 
 #[async_trait]
 impl StateStore for SqlStateStore {
-    async fn insert_run(&self, run: &NewRun) -> Result<()> {
-        Ok(runs::insert(&self.pool, run).await?)
+    async fn insert_run(&self, run: &NewRun) -> Result<Inserted> {
+        Ok(runs::insert_one(&self.pool, run).await?)
     }
 
     async fn move_run(&self, change: &RunMove) -> Result<bool> {
@@ -59,11 +60,11 @@ impl StateStore for SqlStateStore {
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
-        Ok(runs::get(&self.pool, run).await?)
+        Ok(run_list::get(&self.pool, run).await?)
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRecord>> {
-        Ok(runs::list(&self.pool, filter).await?)
+        Ok(run_list::list(&self.pool, filter).await?)
     }
 
     async fn run_partitions(&self, run: RunId) -> Result<Vec<RunPartition>> {
@@ -89,26 +90,8 @@ impl StateStore for SqlStateStore {
         Ok(partitions::set_state(&self.pool, run, asset, partition, state).await?)
     }
 
-    async fn claim(
-        &self,
-        run: RunId,
-        asset: &AssetName,
-        partition: &PartitionKey,
-        worker: &WorkerId,
-        dead: &[WorkerId],
-        at: DateTime<Utc>,
-        lease_until: DateTime<Utc>,
-    ) -> Result<Claim> {
-        let wanted = claims::Wanted {
-            run,
-            asset,
-            partition,
-            worker,
-            dead,
-            at,
-            lease_until,
-        };
-        Ok(claims::claim(&self.pool, wanted).await?)
+    async fn claim(&self, claiming: &Claiming<'_>) -> Result<Claim> {
+        Ok(claims::claim(&self.pool, claiming).await?)
     }
 
     async fn renew(&self, attempt: &AttemptKey, lease_until: DateTime<Utc>) -> Result<bool> {

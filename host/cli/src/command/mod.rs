@@ -14,3 +14,4 @@ pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod serve;

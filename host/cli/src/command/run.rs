@@ -3,15 +3,22 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tidegate_core::port::{PartitionState, RunState, Severity, Verdict};
+use serde_json::json;
+use tidegate_core::port::{Inserted, PartitionState, RunState, Severity, Verdict};
 use tidegate_core::{Error, Errors, Kind};
-use tidegate_orchestrator::{AssetPlan, Launch, Orchestrator, Project, RunReport, Workers};
+use tidegate_orchestrator::{
+    AssetPlan, Launch, Orchestrator, Project, QueueOptions, RunObserver, RunReport, Workers,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::{ProjectAt, Run};
+use crate::arguments::{ProjectAt, Queue, Run};
 use crate::command::plan::location;
 use crate::output::{Output, Table, Watch, bytes, duration, grouped, printable};
 use crate::session;
+
+/// What an interrupt of a run is answered with.
+pub(crate) const STOPPING: &str =
+    "stopping; what is not finished is not shown, and `tidegate runs retry` goes on";
 
 pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Result<ExitCode, Errors> {
     let project = Arc::new(session::open_locked(at, arguments.selection.locked)?);
@@ -24,18 +31,52 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Res
         full_refresh: arguments.full_refresh,
         target: project.target().map(str::to_owned),
     };
-    let watch = Arc::new(Watch::new(output.is_json()));
+    let watch = Arc::new(Watch::new(output.is_json() || arguments.queue.queue));
     let orchestrator = orchestrator(&project, watch.clone(), arguments.jobs).await?;
-    stop_when_told(&orchestrator);
-    let report = orchestrator.launch(&launch, &plans).await;
+    if arguments.queue.queue {
+        return enqueue(&orchestrator, &launch, &arguments.queue, output).await;
+    }
+    stop_when_told(&orchestrator, STOPPING);
+    let report = orchestrator.launch(&launch, plans.clone()).await;
     watch.done();
     Ok(show(&report?, &plans, &project, &launch, output))
+}
+
+/// Puts the run into the queue.
+async fn enqueue(
+    orchestrator: &Orchestrator,
+    launch: &Launch,
+    queue: &Queue,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
+    let options = QueueOptions {
+        priority: queue.priority,
+        job: None,
+        tags: queue.tag.iter().cloned().collect(),
+        run_key: queue.run_key.clone(),
+    };
+    let (run, inserted) = orchestrator.enqueue(launch, options).await?;
+    let known = matches!(inserted, Inserted::Known(_));
+    let led = orchestrator.state.leader().await?.is_some();
+    output.show(&json!({"run": run, "known": known}), || {
+        if known {
+            say!("run {run} was asked for before under this key; no other was made");
+        } else {
+            say!("run {run} waits in the queue");
+        }
+        if led {
+            say!("next: tidegate runs wait {run}");
+        } else {
+            say!("next: tidegate serve, which carries it out");
+        }
+    });
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An orchestrator of a project.
 pub(crate) async fn orchestrator(
     project: &Arc<Project>,
-    watch: Arc<Watch>,
+    watch: Arc<dyn RunObserver>,
     jobs: Option<u16>,
 ) -> Result<Orchestrator, Error> {
     let state = session::open_state(project).await?;
@@ -43,20 +84,19 @@ pub(crate) async fn orchestrator(
         Some(jobs) => usize::from(jobs),
         None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     };
-    Ok(Orchestrator {
-        project: project.clone(),
+    Ok(Orchestrator::new(
+        project.clone(),
         state,
-        artifacts: session::open_artifacts(project)?,
-        workers: Workers::join(&project.root().join(".tidegate/workers"))?,
-        observer: watch,
-        cancel: tokio_util::sync::CancellationToken::new(),
+        session::open_artifacts(project)?,
+        Workers::join(&project.root().join(".tidegate/workers"))?,
+        watch,
         capacity,
-    })
+    ))
 }
 
 /// Lets an interrupt stop what an orchestrator does, and a second one the process: whatever a run had checkpointed is
 /// kept either way.
-pub(crate) fn stop_when_told(orchestrator: &Orchestrator) {
+pub(crate) fn stop_when_told(orchestrator: &Orchestrator, says: &'static str) {
     let cancel = orchestrator.cancel.clone();
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -71,9 +111,7 @@ pub(crate) fn stop_when_told(orchestrator: &Orchestrator) {
             }
         };
         told().await;
-        complain!(
-            "stopping; what is not finished is not shown, and `tidegate runs retry` goes on (again: stop at once)"
-        );
+        complain!("{says} (again: stop at once)");
         cancel.cancel();
         told().await;
         std::process::exit(i32::from(Kind::Cancelled.exit_code()));

@@ -1,15 +1,15 @@
-//! `tidegate runs list`, `show`, `logs` and `retry`.
+//! `tidegate runs`: what there is, what came of it, and what is to become of it.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidegate_core::port::{EventKind, RunFilter, RunPartition, Verdict};
+use tidegate_core::port::{EventKind, RunFilter, RunPartition, RunState, Verdict};
 use tidegate_core::{Error, Errors};
-use tidegate_orchestrator::{Orchestrator, Project};
+use tidegate_orchestrator::{Launch, Orchestrator, Project};
 
 use crate::arguments::{ProjectAt, RunsCommand, Selection};
-use crate::command::run::{orchestrator, said, show as show_report, stop_when_told};
+use crate::command::run::{STOPPING, orchestrator, said, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
 
@@ -19,10 +19,33 @@ const MAX_EVENTS: u32 = 100_000;
 pub(crate) async fn run(at: &ProjectAt, command: &RunsCommand, output: &Output) -> Result<ExitCode, Errors> {
     let project = Arc::new(session::open_project(at)?);
     match command {
-        RunsCommand::List { asset, limit } => list(&project, asset.as_deref(), *limit, output).await,
+        RunsCommand::List {
+            asset,
+            state,
+            job,
+            tag,
+            limit,
+        } => {
+            let asset = asset
+                .as_deref()
+                .map(|name| session::asset(&project, name))
+                .transpose()?;
+            let filter = RunFilter {
+                asset,
+                states: state.clone(),
+                job: job.clone(),
+                tags: tag.clone(),
+                limit: *limit,
+                ..RunFilter::default()
+            };
+            list(&project, &filter, output).await
+        }
         RunsCommand::Show { run } => show(&project, run, output).await,
         RunsCommand::Logs { run, asset } => logs(&project, run, asset.as_deref(), output).await,
-        RunsCommand::Retry { run } => retry(&project, run, output).await,
+        RunsCommand::Wait { run } => wait(&project, run, output).await,
+        RunsCommand::Cancel { run } => cancel(&project, run, output).await,
+        RunsCommand::Retry { run, queue: false } => retry(&project, run, output).await,
+        RunsCommand::Retry { run, queue: true } => requeue(&project, run, output).await,
     }
 }
 
@@ -33,36 +56,34 @@ async fn viewer(project: &Arc<Project>) -> Result<Orchestrator, Error> {
     Ok(orchestrator)
 }
 
-async fn list(
-    project: &Arc<Project>,
-    asset: Option<&str>,
-    limit: u32,
-    output: &Output,
-) -> Result<ExitCode, Errors> {
-    let asset = asset.map(|name| session::asset(project, name)).transpose()?;
+async fn list(project: &Arc<Project>, filter: &RunFilter, output: &Output) -> Result<ExitCode, Errors> {
     let orchestrator = viewer(project).await?;
-    let runs = orchestrator
-        .state
-        .runs(&RunFilter {
-            asset,
-            limit,
-            ..RunFilter::default()
-        })
-        .await?;
+    let runs = orchestrator.state.runs(filter).await?;
     let mut table = Table::new(&["run", "state", "started", ">time", "asked for"]);
     for run in &runs {
-        let took = (run.updated_at - run.created_at).num_milliseconds().max(0) as u64;
+        let took = run.started_at.map(|started| {
+            let until = run.finished_at.unwrap_or(run.updated_at);
+            duration((until - started).num_milliseconds().max(0) as u64)
+        });
         table.row([
             run.id.to_string(),
             run.state.text().into(),
             run.created_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
-            duration(took),
+            took.unwrap_or_default(),
             request(&run.request),
         ]);
     }
     output.show(&runs, || {
         if table.is_empty() {
-            say!("no runs yet; next: tidegate run --all");
+            let any = RunFilter {
+                limit: filter.limit,
+                ..RunFilter::default()
+            };
+            if *filter == any {
+                say!("no runs yet; next: tidegate run --all");
+            } else {
+                say!("no run fits");
+            }
         } else {
             table.print();
         }
@@ -216,16 +237,64 @@ async fn print_log(
 async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
     let watch = Arc::new(Watch::new(output.is_json()));
     let orchestrator = orchestrator(project, watch.clone(), None).await?;
-    stop_when_told(&orchestrator);
+    stop_when_told(&orchestrator, STOPPING);
     let found = orchestrator.find_run(run).await?;
-    let launch = Orchestrator::request(&found)?;
+    let launch = Launch::of(&found)?;
     let selection = Selection {
         assets: launch.assets.iter().map(ToString::to_string).collect(),
         partition: launch.partition.clone(),
         ..Selection::default()
     };
     let plans = session::plans(project, &selection).await?;
-    let report = orchestrator.retry(&found, &launch, &plans).await;
+    let report = orchestrator.retry(&found, &launch, plans.clone()).await;
     watch.done();
     Ok(show_report(&report?, &plans, project, &launch, output))
+}
+
+async fn requeue(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
+    let orchestrator = viewer(project).await?;
+    let found = orchestrator.find_run(run).await?;
+    orchestrator.requeue(&found).await?;
+    output.show(&json!({"run": found.id, "state": RunState::Queued}), || {
+        say!("run {} waits in the queue again", found.id);
+        say!("next: tidegate runs wait {}", found.id);
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn cancel(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
+    let orchestrator = viewer(project).await?;
+    let found = orchestrator.find_run(run).await?;
+    let state = orchestrator.cancel_run(&found).await?;
+    output.show(&json!({"run": found.id, "state": state}), || {
+        say!("run {} is {}", found.id, state.text());
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How often a run that is waited for is looked at, in milliseconds.
+const WAIT_MS: u64 = 200;
+
+async fn wait(project: &Arc<Project>, run: &str, output: &Output) -> Result<ExitCode, Errors> {
+    let orchestrator = viewer(project).await?;
+    let mut found = orchestrator.find_run(run).await?;
+    while !found.state.ended() {
+        tokio::time::sleep(std::time::Duration::from_millis(WAIT_MS)).await;
+        orchestrator.sweep().await?;
+        found = orchestrator.find_run(&found.id.to_string()).await?;
+    }
+    output.show(&found, || {
+        if let Some(error) = &found.error {
+            complain!("{}\n", error.render());
+        }
+        say!("run {} {}", found.id, found.state.text());
+    });
+    let kind = match found.state {
+        RunState::Succeeded => return Ok(ExitCode::SUCCESS),
+        RunState::Cancelled => tidegate_core::Kind::Cancelled,
+        _ => found
+            .error
+            .map_or(tidegate_core::Kind::Internal, |error| error.kind),
+    };
+    Ok(ExitCode::from(kind.exit_code()))
 }

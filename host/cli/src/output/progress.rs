@@ -130,6 +130,11 @@ impl RunObserver for Watch {
         }
     }
 
+    fn retrying(&self, asset: &AssetName, partition: &PartitionKey, error: &Error, delay_ms: u64) {
+        let delay = duration(delay_ms);
+        self.line(&format!("{asset} {partition} is tried again in {delay}: {error}"));
+    }
+
     fn warning(&self, error: &Error) {
         self.line(&format!("warning: {error}"));
     }

@@ -12,7 +12,6 @@ mod connector;
 mod engine;
 mod health;
 mod log;
-mod run_move;
 mod state;
 mod stream_transform;
 mod transform;
@@ -27,11 +26,11 @@ pub use connector::{
 pub use engine::{EncodedTask, Engine};
 pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
-pub use run_move::RunMove;
 pub use state::{
-    AttemptKey, AttemptRecord, Checkpoint, Claim, Event, EventKind, Materialization, NewRun, PartitionState,
-    QuarantineEntry, RunFilter, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
-    TaskCounts,
+    AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
+    Materialization, NewRun, PartitionState, PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove,
+    RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent, TagLimit, TakeRuns, TaskCounts,
+    WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

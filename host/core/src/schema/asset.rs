@@ -11,6 +11,7 @@ use super::column::{Column, Contract, Load};
 use super::duration::Millis;
 use super::placeholder::placeholders;
 use super::project::CheckpointDecl;
+use super::retry::RetryDecl;
 use super::transform::TransformDecl;
 use crate::plan::{AssetName, Cadence, PartitionError, Partitioning};
 
@@ -56,6 +57,18 @@ pub struct Asset {
     /// How often an attempt makes its work durable.
     #[serde(default)]
     pub checkpoint: Option<CheckpointDecl>,
+    /// How an attempt that failed is made again; the project's way, unless told.
+    #[serde(default)]
+    pub retry: Option<RetryDecl>,
+    /// How long an attempt may take; for ever, unless told.
+    #[serde(default)]
+    pub timeout: Option<Millis>,
+    /// The pools of the project that an attempt uses.
+    #[serde(default)]
+    pub pools: Vec<AssetName>,
+    /// Attempts at this asset's partitions at once; as many as there is room for, unless told.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
 }
 
 /// Where rows come from: a resource, or another asset.

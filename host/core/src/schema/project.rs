@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::concurrency::ConcurrencyDecl;
+use super::retry::RetryDecl;
 use crate::plan::AssetName;
 
 /// The project: one document, `project.yaml`, in the schema folder.
@@ -43,6 +45,12 @@ pub struct ProjectDecl {
     /// Other places to load the same assets into, chosen with `--target NAME`.
     #[serde(default)]
     pub targets: BTreeMap<AssetName, TargetDecl>,
+    /// How an attempt that failed is made again, unless the asset says otherwise.
+    #[serde(default)]
+    pub retry: RetryDecl,
+    /// What may go on at once.
+    #[serde(default)]
+    pub concurrency: ConcurrencyDecl,
 }
 
 /// Another place to load the assets into.

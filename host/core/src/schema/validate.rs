@@ -4,6 +4,7 @@ mod cursor;
 mod http;
 mod target;
 mod transform;
+mod work;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,7 @@ const MAX_INSTANCES: u32 = 16;
 pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
     let mut errors = Vec::new();
     project(loaded, &mut errors);
+    work::project(loaded, &mut errors);
     target::targets(loaded, &mut errors);
     misplaced(loaded, &mut errors);
     for asset in loaded.assets.values() {
@@ -35,6 +37,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         grants(asset, &mut errors);
         partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
+        work::asset(asset, loaded, &mut errors);
     }
     cycle(loaded, &mut errors);
     errors

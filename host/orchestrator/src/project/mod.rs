@@ -6,6 +6,7 @@ mod connect;
 mod health;
 mod packages;
 mod places;
+mod policy;
 mod prepare;
 mod source_columns;
 mod sql;
@@ -14,14 +15,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_core::plan::{AssetName, Graph, PartitionKey};
+use tidegate_core::plan::{AssetName, Graph, PartitionKey, Partitioning};
 use tidegate_core::port::Connector;
 use tidegate_core::schema::{LoadedProject, Placed, ReferenceKind, Resource, load_project};
 use tidegate_core::{Error, Errors};
 use tidegate_plugin::package::{Locking, Packages};
 use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
+use crate::error::OrchestratorError;
+
 pub use health::{Found, HealthLimits, ResourceHealth};
+pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;
 
@@ -116,6 +120,20 @@ impl Project {
     /// What is made from what.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// An asset's slices; none where it has no partitions.
+    pub fn partitioning(&self, name: &AssetName) -> tidegate_core::Result<Option<Partitioning>> {
+        let Some(asset) = self.loaded.assets.get(name) else {
+            return Err(OrchestratorError::UnknownAsset {
+                name: name.to_string(),
+                hint: "the schema does not declare it, or not for this target".into(),
+            }
+            .into());
+        };
+        let partitions = asset.value.partitions.as_ref();
+        // Validation has refused those that are wrong, with their place.
+        Ok(partitions.and_then(|partitions| partitions.partitioning().ok()))
     }
 
     /// Where what a plan loads will lie, for people.

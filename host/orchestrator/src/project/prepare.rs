@@ -23,6 +23,7 @@ use tidegate_plugin::{
 
 use super::Project;
 use super::connect::placed;
+use super::policy::WorkPolicy;
 
 /// The tag of columns that `reads: "*"` does not open.
 const PII: &str = "pii";
@@ -56,6 +57,8 @@ pub struct AssetPlan {
     pub checkpoint: CheckpointPolicy,
     /// Rows a batch at most.
     pub batch_rows: usize,
+    /// How attempts are made.
+    pub policy: WorkPolicy,
 }
 
 impl AssetPlan {
@@ -182,6 +185,7 @@ impl Project {
                 every_rows: checkpoint.every_rows,
             },
             batch_rows: project.batch_rows,
+            policy: WorkPolicy::of(decl, &self.loaded),
         })
     }
 

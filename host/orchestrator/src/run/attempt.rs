@@ -1,37 +1,59 @@
 //! One attempt at one asset partition: claim, task, engine, record.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
 use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, TaskReceipt};
 use tidegate_core::port::{
-    AttemptKey, Claim, EncodedTask, Engine, Event, EventKind, Materialization, PartitionState, Watermark,
+    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Materialization, PartitionState,
+    Watermark,
 };
-use tidegate_core::{Error, Result};
+use tidegate_core::{Error, Kind, Result};
+use tokio::sync::SemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use super::LEASE_MS;
-use super::launch::{Launch, Orchestrator};
+use super::orchestrator::Orchestrator;
 use super::report::PartitionOutcome;
+use super::request::Launch;
+use crate::engine::LocalEngine;
 use crate::error::OrchestratorError;
 use crate::project::AssetPlan;
 
+/// How long a limit that is reached, or an asset partition that is held, is left alone before it is asked for again, in
+/// milliseconds: the first time, and at most.
+const WAIT_MS: (u64, u64) = (20, 1_000);
+
+/// How long an attempt that took too long is given to stop by itself, in milliseconds.
+const GRACE_MS: u64 = 10_000;
+
 impl Orchestrator {
-    /// Tries once. An error is the outcome's, not the caller's: the other partitions of the run go on.
-    pub(super) async fn attempt(
+    /// Tries as often as the asset's policy says. An error is the outcome's, not the caller's: the other partitions of the
+    /// run go on.
+    pub(super) async fn attempts(
         &self,
-        engine: &dyn Engine,
         run: RunId,
         launch: &Launch,
         plan: &AssetPlan,
         partition: PartitionKey,
+        cancel: &CancellationToken,
     ) -> PartitionOutcome {
         let started = Instant::now();
-        let done = if launch.dry_run {
-            self.rehearse(engine, run, launch, plan, &partition).await
-        } else {
-            self.materialize(engine, run, launch, plan, &partition, started)
-                .await
+        let mut made = 0;
+        let done = loop {
+            let done = self.attempt(run, launch, plan, &partition, cancel).await;
+            made += 1;
+            let Err(error) = &done else { break done };
+            let delay = plan.policy.retry.delay_ms(made, error, spread());
+            let Some(delay_ms) = delay.filter(|_| !launch.dry_run) else {
+                break done;
+            };
+            self.observer.retrying(&plan.name, &partition, error, delay_ms);
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
+                () = cancel.cancelled() => break done,
+            }
         };
         let (state, load, counts, verdicts, error) = match done {
             Ok(receipt) => (
@@ -55,94 +77,180 @@ impl Orchestrator {
         }
     }
 
-    /// A dry run: no state, no load.
-    async fn rehearse(
+    /// Tries once.
+    async fn attempt(
         &self,
-        engine: &dyn Engine,
         run: RunId,
         launch: &Launch,
         plan: &AssetPlan,
         partition: &PartitionKey,
+        cancel: &CancellationToken,
     ) -> Result<TaskReceipt> {
-        self.observer.started(&plan.name, partition, false);
-        let task = task(run, launch, plan, partition, 1, Epoch(0))?;
-        engine.run(EncodedTask::encode(&task)?).await
+        if launch.dry_run {
+            let _place = self.place(cancel).await?;
+            return self.rehearse(run, launch, plan, partition, cancel).await;
+        }
+        let (key, _place) = self.claim(run, plan, partition, cancel).await?;
+        self.materialize(launch, plan, &key, Instant::now(), cancel).await
     }
 
-    async fn materialize(
+    /// Waits for a place among the attempts of this process.
+    async fn place(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>> {
+        tokio::select! {
+            place = self.room.acquire() => place.map_err(|_| stopped()),
+            () = cancel.cancelled() => Err(stopped()),
+        }
+    }
+
+    /// Runs a task; one that takes longer than it may is stopped, and has failed.
+    async fn run_task(
         &self,
-        engine: &dyn Engine,
-        run: RunId,
-        launch: &Launch,
         plan: &AssetPlan,
-        partition: &PartitionKey,
-        started: Instant,
+        task: &PartitionTask,
+        cancel: &CancellationToken,
     ) -> Result<TaskReceipt> {
-        let key = self.claim(run, plan, partition).await?;
-        match self.load(engine, launch, plan, &key).await {
-            Ok(receipt) => {
-                self.record(plan, &key, &receipt, started).await?;
-                Ok(receipt)
-            }
-            Err(error) => {
-                // Where the attempt was taken over there is nothing of ours to mark.
-                let data = json!({"code": error.code, "message": error.message});
-                let marked = self.state.fail_attempt(&key, &error, Utc::now()).await;
-                let told = self.tell(&key, EventKind::AttemptFailed, data).await;
-                // The attempt's own error is the one to return; its lease ends whatever became of the mark.
-                for failed in [marked.err(), told.err()].into_iter().flatten() {
-                    self.observer.warning(&failed);
+        let cancel = cancel.child_token();
+        let engine = LocalEngine {
+            project: self.project.clone(),
+            state: self.state.clone(),
+            artifacts: self.artifacts.clone(),
+            observer: self.observer.clone(),
+            cancel: cancel.clone(),
+            capacity: self.capacity,
+        };
+        let mut work = engine.run(EncodedTask::encode(task)?);
+        let Some(timeout_ms) = plan.policy.timeout_ms else {
+            return work.await;
+        };
+        match tokio::time::timeout(Duration::from_millis(timeout_ms), &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                cancel.cancel();
+                // It loads nothing any more, but may end what it is in the middle of; what it answers comes too late,
+                // unless that is that it was done.
+                if let Ok(Ok(receipt)) = tokio::time::timeout(Duration::from_millis(GRACE_MS), work).await {
+                    return Ok(receipt);
                 }
-                Err(error)
+                let (asset, partition) = (plan.name.clone(), task.key());
+                Err(OrchestratorError::Timeout {
+                    asset,
+                    partition,
+                    timeout_ms,
+                }
+                .into())
             }
         }
     }
 
-    async fn claim(&self, run: RunId, plan: &AssetPlan, partition: &PartitionKey) -> Result<AttemptKey> {
-        let at = Utc::now();
-        let until = at + TimeDelta::milliseconds(LEASE_MS as i64);
-        let dead = self.workers.dead();
-        let claim = self
-            .state
-            .claim(run, &plan.name, partition, self.workers.id(), &dead, at, until)
-            .await?;
-        match claim {
-            Claim::Granted(key) => Ok(key),
-            Claim::Held { run, worker, .. } => Err(OrchestratorError::Held {
-                asset: plan.name.clone(),
-                partition: partition.clone(),
-                run,
-                worker,
+    /// A dry run: no state, no load.
+    async fn rehearse(
+        &self,
+        run: RunId,
+        launch: &Launch,
+        plan: &AssetPlan,
+        partition: &PartitionKey,
+        cancel: &CancellationToken,
+    ) -> Result<TaskReceipt> {
+        self.observer.started(&plan.name, partition, false);
+        let task = task(run, launch, plan, partition, 1, Epoch(0))?;
+        self.run_task(plan, &task, cancel).await
+    }
+
+    async fn materialize(
+        &self,
+        launch: &Launch,
+        plan: &AssetPlan,
+        key: &AttemptKey,
+        started: Instant,
+        cancel: &CancellationToken,
+    ) -> Result<TaskReceipt> {
+        let done = match self.load(launch, plan, key, cancel).await {
+            Ok(receipt) => self.record(plan, key, &receipt, started).await.map(|()| receipt),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &done {
+            // Where the attempt was taken over there is nothing of ours to mark. The attempt's own error is the one to
+            // return; its lease ends whatever became of the mark.
+            if let Err(failed) = self.state.fail_attempt(key, error, Utc::now()).await {
+                self.observer.warning(&failed);
             }
-            .into()),
+        }
+        done
+    }
+
+    /// Claims an asset partition, together with a place among the attempts of this process. What others hold, and what is
+    /// used as often as it may be, is waited for without one.
+    async fn claim(
+        &self,
+        run: RunId,
+        plan: &AssetPlan,
+        partition: &PartitionKey,
+        cancel: &CancellationToken,
+    ) -> Result<(AttemptKey, SemaphorePermit<'_>)> {
+        let mut wait_ms = WAIT_MS.0;
+        loop {
+            let place = self.place(cancel).await?;
+            let at = Utc::now();
+            let dead = self.workers.dead();
+            let claiming = Claiming {
+                run,
+                asset: &plan.name,
+                partition,
+                worker: self.workers.id(),
+                dead: &dead,
+                pools: &plan.policy.pools,
+                at,
+                lease_until: at + TimeDelta::milliseconds(LEASE_MS as i64),
+            };
+            match self.state.claim(&claiming).await? {
+                Claim::Granted(key) => return Ok((key, place)),
+                Claim::Held { run, worker, .. } if !self.waits() => {
+                    return Err(OrchestratorError::Held {
+                        asset: plan.name.clone(),
+                        partition: partition.clone(),
+                        run,
+                        worker,
+                    }
+                    .into());
+                }
+                Claim::Held { .. } | Claim::Full { .. } => {}
+            }
+            drop(place);
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+                () = cancel.cancelled() => return Err(stopped()),
+            }
+            wait_ms = (wait_ms * 2).min(WAIT_MS.1);
         }
     }
 
     async fn load(
         &self,
-        engine: &dyn Engine,
         launch: &Launch,
         plan: &AssetPlan,
         key: &AttemptKey,
+        cancel: &CancellationToken,
     ) -> Result<TaskReceipt> {
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
         task.since = self.since(launch, key).await?;
-        if self.undisturbed(key).await? {
+        if key.attempt > 1 && self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
+        }
+        if let Some(checkpoint) = &task.resume {
+            let event = Event {
+                run: key.run,
+                asset: Some(key.asset.clone()),
+                partition: Some(key.partition.clone()),
+                attempt: Some(key.attempt),
+                kind: EventKind::Resumed,
+                data: json!({"behind_rows": checkpoint.counts.source.rows_in}),
+                at: Utc::now(),
+            };
+            self.state.append_events(&[event]).await?;
         }
         self.observer
             .started(&plan.name, &key.partition, task.resume.is_some());
-        let resumed = task
-            .resume
-            .as_ref()
-            .map(|checkpoint| checkpoint.counts.source.rows_in);
-        self.tell(
-            key,
-            EventKind::AttemptStarted,
-            json!({"epoch": key.epoch, "resumed_behind_rows": resumed}),
-        )
-        .await?;
-        engine.run(EncodedTask::encode(&task)?).await
+        self.run_task(plan, &task, cancel).await
     }
 
     /// Where an earlier run left off, if its source read only what was new: no other source leaves a mark.
@@ -191,26 +299,22 @@ impl Orchestrator {
             let (asset, partition) = (key.asset.clone(), key.partition.clone());
             return Err(OrchestratorError::Fenced { asset, partition }.into());
         }
-        for entry in &receipt.quarantined {
-            let data = json!({"artifact": entry.artifact, "step": entry.step, "rows": entry.rows});
-            self.tell(key, EventKind::Quarantined, data).await?;
-        }
-        let data = json!({"rows": load.rows, "bytes": load.bytes, "location": load.location});
-        self.tell(key, EventKind::Materialized, data).await
+        Ok(())
     }
+}
 
-    async fn tell(&self, key: &AttemptKey, kind: EventKind, data: serde_json::Value) -> Result<()> {
-        let event = Event {
-            run: key.run,
-            asset: Some(key.asset.clone()),
-            partition: Some(key.partition.clone()),
-            attempt: Some(key.attempt),
-            kind,
-            data,
-            at: Utc::now(),
-        };
-        self.state.append_events(&[event]).await
-    }
+fn stopped() -> Error {
+    Error::new(
+        Kind::Cancelled,
+        "run.cancelled",
+        "the run was asked to stop before the attempt began",
+    )
+}
+
+/// A number from 0 to 1, another each time.
+fn spread() -> f64 {
+    let random = uuid::Uuid::new_v4().as_u128() as u32;
+    f64::from(random) / f64::from(u32::MAX)
 }
 
 /// The task of an attempt. Limited runs are complete loads of fewer rows, so they keep no checkpoint of another run.

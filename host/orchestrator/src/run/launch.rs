@@ -1,173 +1,170 @@
-//! A run from what was asked for to what came of it.
+//! Runs that this process carries out itself, from what was asked for to what came of it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use serde::{Deserialize, Serialize};
-use tidegate_core::plan::{AssetName, PartitionKey, RunId};
-use tidegate_core::port::{ArtifactStore, Engine, NewRun, PartitionState, RunMove, RunState, StateStore};
+use tidegate_core::plan::RunId;
+use tidegate_core::port::{PartitionState, RunState};
 use tidegate_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
-use super::observe::RunObserver;
+use super::orchestrator::Orchestrator;
 use super::order::{Item, Next, Order};
 use super::report::{PartitionOutcome, RunReport};
-use super::transition::transition;
-use super::workers::Workers;
-use crate::engine::{LocalEngine, log_name};
-use crate::error::OrchestratorError;
-use crate::project::{AssetPlan, Project};
+use super::request::{Launch, QueueOptions};
+use super::transition::StateError;
+use crate::project::AssetPlan;
 
-/// What is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Launch {
-    /// The assets; empty for all of the project.
-    pub assets: Vec<AssetName>,
-    /// Only this slice; none for every slice that there is.
-    pub partition: Option<String>,
-    /// Read, transform and count, but load nothing and keep no state.
-    pub dry_run: bool,
-    /// Stop each source after so many rows.
-    pub limit_rows: Option<u64>,
-    /// Read everything, also from sources that would give only what is new.
-    #[serde(default)]
-    pub full_refresh: bool,
-    /// The target that the assets go to; none for the destinations that they name.
-    #[serde(default)]
-    pub target: Option<String>,
-}
-
-/// Makes runs of a project.
-pub struct Orchestrator {
-    /// The project.
-    pub project: Arc<Project>,
-    /// Where state is kept.
-    pub state: Arc<dyn StateStore>,
-    /// Where logs and refused rows are kept.
-    pub artifacts: Arc<dyn ArtifactStore>,
-    /// This process and the others.
-    pub workers: Workers,
-    /// Who watches.
-    pub observer: Arc<dyn RunObserver>,
-    /// Stops the run.
-    pub cancel: CancellationToken,
-    /// Attempts at once.
-    pub capacity: usize,
+/// What becomes of a run that goes on when its process is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// It is cancelled: whoever stopped the process meant the run.
+    Cancelled,
+    /// It is queued again, and goes on from its checkpoints elsewhere.
+    HandedOver,
 }
 
 impl Orchestrator {
     /// Makes a run and carries it out. Assets come in the order in which they are made from each other.
-    pub async fn launch(&self, launch: &Launch, plans: &[AssetPlan]) -> Result<RunReport> {
-        let items = items(launch, plans)?;
-        let run = RunId(uuid::Uuid::now_v7());
+    pub async fn launch(&self, launch: &Launch, plans: Vec<AssetPlan>) -> Result<RunReport> {
+        let run = launch.new_run(
+            &self.project,
+            QueueOptions::default(),
+            Some(self.workers.id().clone()),
+        )?;
+        let plans = self.keep(plans);
         if launch.dry_run {
-            return self.work(run, launch, plans, items).await;
+            return self
+                .work(run.id, launch, &plans, run.partitions, &self.cancel)
+                .await;
         }
         self.sweep().await?;
-        let at = Utc::now();
-        let mut request = serde_json::to_value(launch).unwrap_or_default();
-        // Until the run moves, this alone says whose it is.
-        request["worker"] = self.workers.id().0.clone().into();
-        self.state
-            .insert_run(&NewRun {
-                id: run,
-                request,
-                partitions: items.clone(),
-                at,
-            })
-            .await?;
-        self.carry_out(run, launch, plans, items).await
+        self.state.join_worker(self.workers.id(), run.at).await?;
+        self.state.insert_run(&run).await?;
+        self.take_up(run.id, launch, &plans).await
     }
 
-    /// The log of an attempt, as JSON lines; none where it has said nothing.
-    pub async fn log(
+    /// Takes up a queued run that is reserved for this worker, and carries it out.
+    pub(super) async fn take_up(
         &self,
         run: RunId,
-        asset: &AssetName,
-        partition: &PartitionKey,
-        attempt: u32,
-    ) -> Result<Option<bytes::Bytes>> {
-        self.artifacts
-            .get(&log_name(run, asset, partition, attempt))
-            .await
+        launch: &Launch,
+        plans: &[Arc<AssetPlan>],
+    ) -> Result<RunReport> {
+        let heart = self.heart().await?;
+        self.advance(run, RunState::Queued, RunState::Starting, None)
+            .await?;
+        let report = self.carry_out(run, launch, plans, Stopped::Cancelled).await;
+        self.rest(heart).await?;
+        report
     }
 
-    /// Carries out a queued run, as far as `items` goes.
+    /// Carries out a run that this worker has started: what has succeeded in it stays.
     pub(super) async fn carry_out(
         &self,
         run: RunId,
         launch: &Launch,
-        plans: &[AssetPlan],
-        items: Vec<Item>,
+        plans: &[Arc<AssetPlan>],
+        stopped: Stopped,
     ) -> Result<RunReport> {
-        self.workers.begin();
-        self.advance(run, RunState::Queued, RunState::Starting, None)
-            .await?;
-        self.advance(run, RunState::Starting, RunState::Running, None)
-            .await?;
-        let report = self.work(run, launch, plans, items).await?;
-        let failed = report
-            .partitions
-            .iter()
-            .find_map(|outcome| outcome.error.as_ref());
-        if report.state == RunState::Cancelled {
-            self.advance(run, RunState::Running, RunState::Cancelling, None)
-                .await?;
-            self.advance(run, RunState::Cancelling, RunState::Cancelled, None)
-                .await?;
-        } else {
-            self.advance(run, RunState::Running, report.state, failed).await?;
-        }
-        self.workers.finish();
-        Ok(report)
+        let cancel = self.begin(run);
+        let done = self.go_through(run, launch, plans, stopped, &cancel).await;
+        self.end(run, done.is_ok());
+        done
     }
 
-    async fn advance(&self, run: RunId, from: RunState, to: RunState, error: Option<&Error>) -> Result<()> {
-        let change = RunMove {
-            run,
-            from,
-            to,
-            seen: None,
-            error: error.cloned(),
-            by: self.workers.id().clone(),
-            at: Utc::now(),
-        };
-        transition(self.state.as_ref(), &change).await
-    }
-
-    async fn work(
+    async fn go_through(
         &self,
         run: RunId,
         launch: &Launch,
-        plans: &[AssetPlan],
+        plans: &[Arc<AssetPlan>],
+        stopped: Stopped,
+        cancel: &CancellationToken,
+    ) -> Result<RunReport> {
+        let started = self
+            .advance(run, RunState::Starting, RunState::Running, None)
+            .await;
+        match started {
+            // Somebody asked for it to stop before it began.
+            Err(error) if error.code == StateError::CODE && self.stopping(run).await? => cancel.cancel(),
+            started => started?,
+        }
+        let left = self.state.run_partitions(run).await?;
+        let items = left
+            .into_iter()
+            .filter(|partition| partition.state != PartitionState::Succeeded)
+            .map(|partition| (partition.asset, partition.partition))
+            .collect();
+        let report = self.work(run, launch, plans, items, cancel).await?;
+        self.conclude(&report, stopped).await?;
+        Ok(report)
+    }
+
+    /// Tells the state how a run ended, or that it waits for another worker.
+    async fn conclude(&self, report: &RunReport, stopped: Stopped) -> Result<()> {
+        let (run, to) = (report.run, report.state);
+        let error = report
+            .partitions
+            .iter()
+            .find_map(|outcome| outcome.error.as_ref())
+            .filter(|_| to == RunState::Failed);
+        if to == RunState::Cancelled {
+            if !self.stopping(run).await? {
+                if stopped == Stopped::HandedOver {
+                    return self.advance(run, RunState::Running, RunState::Queued, None).await;
+                }
+                self.advance(run, RunState::Running, RunState::Cancelling, None)
+                    .await?;
+            }
+            return self.advance(run, RunState::Cancelling, to, None).await;
+        }
+        match self.advance(run, RunState::Running, to, error).await {
+            // It was asked to stop when there was nothing left to stop.
+            Err(refused) if refused.code == StateError::CODE && self.stopping(run).await? => {
+                self.advance(run, RunState::Cancelling, to, error).await
+            }
+            moved => moved,
+        }
+    }
+
+    async fn stopping(&self, run: RunId) -> Result<bool> {
+        let found = self.state.run(run).await?;
+        Ok(found.is_some_and(|found| found.state == RunState::Cancelling))
+    }
+
+    pub(super) async fn work(
+        &self,
+        run: RunId,
+        launch: &Launch,
+        plans: &[Arc<AssetPlan>],
         items: Vec<Item>,
+        cancel: &CancellationToken,
     ) -> Result<RunReport> {
         let started = Instant::now();
         self.observer.run_started(run, items.len());
-        let engine = LocalEngine {
-            project: self.project.clone(),
-            state: self.state.clone(),
-            artifacts: self.artifacts.clone(),
-            observer: self.observer.clone(),
-            cancel: self.cancel.clone(),
-            capacity: self.capacity,
-        };
         let mut order = Order::new(plans, items);
         let mut open = FuturesUnordered::new();
         let mut outcomes = Vec::new();
         loop {
-            while open.len() < engine.capacity() && !self.cancel.is_cancelled() {
+            while open.len() < self.capacity && !cancel.is_cancelled() {
                 match order.next() {
                     Next::Begin(item) => {
                         let Some(plan) = plans.iter().find(|plan| plan.name == item.0) else {
                             continue;
                         };
-                        open.push(self.attempt(&engine, run, launch, plan, item.1));
+                        open.push(self.attempts(run, launch, plan, item.1, cancel));
                     }
-                    Next::Skip(item) => outcomes.push(self.skip(run, launch, item).await?),
+                    Next::Skip(item) => {
+                        if !launch.dry_run {
+                            let (asset, key) = &item;
+                            self.state
+                                .set_partition_state(run, asset, key, PartitionState::Skipped)
+                                .await?;
+                        }
+                        outcomes.push(self.skipped(item));
+                    }
                     Next::Wait | Next::Done => break,
                 }
             }
@@ -177,14 +174,13 @@ impl Orchestrator {
             self.observer.finished(&outcome);
             outcomes.push(outcome);
         }
-        for item in order.rest() {
-            outcomes.push(self.skip(run, launch, item).await?);
-        }
+        // The state marks these with the run's end.
+        outcomes.extend(order.rest().into_iter().map(|item| self.skipped(item)));
         let done = outcomes
             .iter()
             .all(|outcome| outcome.state == PartitionState::Succeeded);
         // Where the interrupt came too late to stop anything, nothing was stopped.
-        let state = match (done, self.cancel.is_cancelled()) {
+        let state = match (done, cancel.is_cancelled()) {
             (true, _) => RunState::Succeeded,
             (false, true) => RunState::Cancelled,
             (false, false) => RunState::Failed,
@@ -197,13 +193,7 @@ impl Orchestrator {
         })
     }
 
-    async fn skip(&self, run: RunId, launch: &Launch, item: Item) -> Result<PartitionOutcome> {
-        let (asset, partition) = item;
-        if !launch.dry_run {
-            self.state
-                .set_partition_state(run, &asset, &partition, PartitionState::Skipped)
-                .await?;
-        }
+    fn skipped(&self, (asset, partition): Item) -> PartitionOutcome {
         let outcome = PartitionOutcome {
             asset,
             partition,
@@ -215,34 +205,20 @@ impl Orchestrator {
             error: None,
         };
         self.observer.finished(&outcome);
-        Ok(outcome)
+        outcome
     }
-}
 
-/// The asset partitions that are asked for, in the order of the plans.
-fn items(launch: &Launch, plans: &[AssetPlan]) -> Result<Vec<Item>> {
-    if plans.is_empty() {
-        return Err(OrchestratorError::NothingSelected.into());
+    /// Moves a run of this worker's.
+    pub(super) async fn advance(
+        &self,
+        run: RunId,
+        from: RunState,
+        to: RunState,
+        error: Option<&Error>,
+    ) -> Result<()> {
+        let mut change = self.change(run, from, to);
+        change.holder = Some(self.workers.id().clone());
+        change.error = error.cloned();
+        super::transition::transition(self.state.as_ref(), &change).await
     }
-    let mut items = Vec::new();
-    for plan in plans {
-        match (&plan.partitioning, &launch.partition) {
-            (None, None) => items.push((plan.name.clone(), PartitionKey::whole())),
-            (None, Some(_)) => return Err(OrchestratorError::NoPartitions(plan.name.clone()).into()),
-            (Some(slices), Some(key)) => {
-                let found = slices.find(key).map_err(|error| {
-                    Error::from(OrchestratorError::Partition {
-                        asset: plan.name.clone(),
-                        why: error.to_string(),
-                    })
-                })?;
-                items.push((plan.name.clone(), found.key));
-            }
-            (Some(slices), None) => {
-                let all = slices.partitions(Utc::now());
-                items.extend(all.into_iter().map(|slice| (plan.name.clone(), slice.key)));
-            }
-        }
-    }
-    Ok(items)
 }

@@ -1,18 +1,31 @@
-//! Runs: states, workers, the order of work, and one attempt after the other.
+//! Runs: states, the queue, workers, the order of work, and one attempt after the other.
 
 mod attempt;
+mod cancel;
+mod find;
+mod going;
+mod heart;
 mod launch;
+mod lost;
+#[cfg(test)]
+mod model;
 mod observe;
+mod orchestrator;
 mod order;
 mod report;
+mod request;
 mod retry;
 mod transition;
+mod worker;
 mod workers;
 
-pub use launch::{Launch, Orchestrator};
+pub(crate) use lost::Lost;
 pub use observe::{RunObserver, Silent};
+pub use orchestrator::Orchestrator;
 pub use report::{PartitionOutcome, RunReport};
+pub use request::{Launch, QueueOptions};
 pub use transition::StateError;
+pub use worker::WorkerConfig;
 pub use workers::Workers;
 
 /// How long a worker may be silent before its attempt may be taken over, in milliseconds. A worker of the same project

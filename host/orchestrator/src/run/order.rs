@@ -1,6 +1,7 @@
 //! Which asset partition may be worked on, given what has been done.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tidegate_core::plan::{AssetName, PartitionKey};
 
@@ -11,7 +12,7 @@ pub(crate) type Item = (AssetName, PartitionKey);
 
 /// The work of a run that is left.
 pub(crate) struct Order<'a> {
-    plans: &'a [AssetPlan],
+    plans: &'a [Arc<AssetPlan>],
     waiting: Vec<Item>,
     /// Begun and not ended.
     open: BTreeSet<Item>,
@@ -32,7 +33,7 @@ pub(crate) enum Next {
 }
 
 impl<'a> Order<'a> {
-    pub(crate) fn new(plans: &'a [AssetPlan], waiting: Vec<Item>) -> Self {
+    pub(crate) fn new(plans: &'a [Arc<AssetPlan>], waiting: Vec<Item>) -> Self {
         Self {
             plans,
             waiting,
@@ -96,17 +97,16 @@ impl<'a> Order<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_schema::Schema;
     use serde_json::Value;
     use tidegate_core::plan::{CheckpointPolicy, DestinationSpec, SliceRule, SourceSpec};
     use tidegate_core::schema::{Contract, Load};
 
     use super::*;
+    use crate::project::WorkPolicy;
 
-    fn plan(name: &str, upstream: Option<&str>) -> AssetPlan {
-        AssetPlan {
+    fn plan(name: &str, upstream: Option<&str>) -> Arc<AssetPlan> {
+        Arc::new(AssetPlan {
             name: name.parse().unwrap(),
             upstream: upstream.iter().map(|name| name.parse().unwrap()).collect(),
             partitioning: None,
@@ -131,7 +131,8 @@ mod tests {
             loaded: Arc::new(Schema::empty()),
             checkpoint: CheckpointPolicy { every_rows: 1 },
             batch_rows: 1,
-        }
+            policy: WorkPolicy::default(),
+        })
     }
 
     fn item(asset: &str, key: &str) -> Item {

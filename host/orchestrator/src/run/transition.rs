@@ -28,14 +28,15 @@ impl From<StateError> for Error {
     }
 }
 
-/// Whether a run may go from one state to another. A run that ended badly may be queued again: a retry is the same run.
+/// Whether a run may go from one state to another. A run that ended badly may be queued again: a retry is the same run. So
+/// may one whose worker is gone: another worker goes on from its checkpoints.
 fn legal(from: RunState, to: RunState) -> bool {
     use RunState::{Cancelled, Cancelling, Failed, Queued, Running, Starting, Succeeded};
     matches!(
         (from, to),
         (Queued, Starting | Cancelled | Failed)
-            | (Starting, Running | Cancelling | Failed)
-            | (Running, Succeeded | Failed | Cancelling)
+            | (Starting, Running | Cancelling | Failed | Queued)
+            | (Running, Succeeded | Failed | Cancelling | Queued)
             | (Cancelling, Cancelled | Failed | Succeeded)
             | (Failed | Cancelled, Queued)
     )

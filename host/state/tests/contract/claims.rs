@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::support::{
-    Place, asset, at, claim, error, granted, key, materialization, partition_of, run_of, soon, state_of,
+    Place, at, claim, error, granted, materialization, partition_of, run_of, soon, state_of, try_claim,
     worker,
 };
 
@@ -114,11 +114,7 @@ async fn a_dead_workers_attempt_is_taken_over_at_once(place: &Place) {
     let run = run_of(place, &[WHAT]).await;
     granted(place, run, WHAT, "w1", 0).await;
     let take = async |dead: &[&str]| {
-        let dead: Vec<_> = dead.iter().map(|name| worker(name)).collect();
-        let (name, text) = (asset(WHAT.0), key(WHAT.1));
-        place
-            .store
-            .claim(run, &name, &text, &worker("w2"), &dead, at(1), at(11))
+        try_claim(&place.store, run, WHAT, "w2", dead, &[], 1)
             .await
             .unwrap()
     };
@@ -170,17 +166,12 @@ async fn epochs_rise_over_runs_and_ends(place: &Place) {
 
 async fn a_partition_that_is_not_in_the_run_is_refused(place: &Place) {
     let run = run_of(place, &[WHAT]).await;
-    let (name, text, by) = (asset(WHAT.0), key("other"), worker("w"));
-    let refused = place
-        .store
-        .claim(run, &name, &text, &by, &[], at(0), at(10))
+    let refused = try_claim(&place.store, run, (WHAT.0, "other"), "w", &[], &[], 0)
         .await
         .unwrap_err();
     assert_eq!(refused.code, "state.no_partition");
     let unknown = RunId(Uuid::now_v7());
-    let refused = place
-        .store
-        .claim(unknown, &name, &key(WHAT.1), &by, &[], at(0), at(10))
+    let refused = try_claim(&place.store, unknown, WHAT, "w", &[], &[], 0)
         .await
         .unwrap_err();
     assert_eq!(refused.code, "state.no_partition");

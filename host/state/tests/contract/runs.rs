@@ -1,5 +1,7 @@
 //! Runs: inserting, moving, listing.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use tidegate_core::Error;
 use tidegate_core::plan::{RunId, WorkerId};
@@ -21,7 +23,10 @@ on_both![
 
 const ALL: RunFilter = RunFilter {
     asset: None,
-    state: None,
+    states: Vec::new(),
+    job: None,
+    tags: Vec::new(),
+    worker: None,
     before: None,
     limit: 100,
 };
@@ -37,6 +42,14 @@ async fn a_run_is_read_as_it_was_inserted(place: &Place) {
         created_at: at(0),
         updated_at: at(0),
         error: None,
+        worker: None,
+        priority: 0,
+        job: None,
+        tags: BTreeMap::new(),
+        run_key: None,
+        started_at: None,
+        finished_at: None,
+        recoveries: 0,
     };
     assert_eq!(place.store.run(run.id).await.unwrap(), Some(expected));
     assert_eq!(place.store.run(RunId(Uuid::now_v7())).await.unwrap(), None);
@@ -60,6 +73,8 @@ fn a_move(run: RunId, [from, to]: [RunState; 2], error: Option<&Error>, seconds:
         from,
         to,
         seen: None,
+        holder: None,
+        reserved: None,
         error: error.cloned(),
         by: WorkerId("mover".into()),
         at: at(seconds),
@@ -220,7 +235,7 @@ async fn lists_are_filtered_and_paged_newest_first(place: &Place) {
             .map(|record| runs.iter().position(|run| *run == record.id).unwrap())
             .collect()
     };
-    let (even, running) = (Some(asset("even")), Some(RunState::Running));
+    let (even, running) = (Some(asset("even")), vec![RunState::Running]);
     assert_eq!(listed(ALL).await, [5, 4, 3, 2, 1, 0]);
     assert_eq!(listed(RunFilter { limit: 2, ..ALL }).await, [5, 4]);
     assert_eq!(
@@ -251,7 +266,7 @@ async fn lists_are_filtered_and_paged_newest_first(place: &Place) {
     );
     assert_eq!(
         listed(RunFilter {
-            state: running,
+            states: running.clone(),
             ..ALL
         })
         .await,
@@ -260,7 +275,7 @@ async fn lists_are_filtered_and_paged_newest_first(place: &Place) {
     assert_eq!(
         listed(RunFilter {
             asset: even.clone(),
-            state: running,
+            states: running.clone(),
             ..ALL
         })
         .await,

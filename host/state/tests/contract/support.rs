@@ -1,5 +1,6 @@
 //! A new store for each case, and the records that the cases put into it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,8 +10,8 @@ use tempfile::TempDir;
 use tidegate_core::batch::StepCounts;
 use tidegate_core::plan::{AssetName, Digest, PartitionKey, RunId, WorkerId};
 use tidegate_core::port::{
-    AttemptKey, Checkpoint, Claim, Cursor, LoadReceipt, Materialization, NewRun, Part, PartitionState,
-    QuarantineEntry, RunPartition, StateStore, StepTotal, TaskCounts, Watermark,
+    AttemptKey, Checkpoint, Claim, Claiming, Cursor, LoadReceipt, Materialization, NewRun, Part,
+    PartitionState, PoolLimit, QuarantineEntry, RunPartition, StateStore, StepTotal, TaskCounts, Watermark,
 };
 use tidegate_core::{Error, Kind};
 use tidegate_state::SqlStateStore;
@@ -137,6 +138,11 @@ pub(crate) fn new_run(partitions: &[(&str, &str)]) -> NewRun {
             .iter()
             .map(|(name, text)| (asset(name), key(text)))
             .collect(),
+        worker: None,
+        priority: 0,
+        job: None,
+        tags: BTreeMap::new(),
+        run_key: None,
         at: at(0),
     }
 }
@@ -152,22 +158,36 @@ pub(crate) async fn run_of(place: &Place, partitions: &[(&str, &str)]) -> RunId 
 pub(crate) async fn claim(
     store: &SqlStateStore,
     run: RunId,
-    (name, text): (&str, &str),
+    what: (&str, &str),
     by: &str,
     second: i64,
 ) -> Claim {
+    try_claim(store, run, what, by, &[], &[], second).await.unwrap()
+}
+
+/// A claim with all that it may name; its lease is 10 s.
+pub(crate) async fn try_claim(
+    store: &SqlStateStore,
+    run: RunId,
+    (name, text): (&str, &str),
+    by: &str,
+    dead: &[&str],
+    pools: &[PoolLimit],
+    second: i64,
+) -> tidegate_core::Result<Claim> {
+    let dead: Vec<_> = dead.iter().map(|name| worker(name)).collect();
     store
-        .claim(
+        .claim(&Claiming {
             run,
-            &asset(name),
-            &key(text),
-            &worker(by),
-            &[],
-            at(second),
-            at(second + 10),
-        )
+            asset: &asset(name),
+            partition: &key(text),
+            worker: &worker(by),
+            dead: &dead,
+            pools,
+            at: at(second),
+            lease_until: at(second + 10),
+        })
         .await
-        .unwrap()
 }
 
 /// The same, which must be granted.
@@ -180,7 +200,7 @@ pub(crate) async fn granted(
 ) -> AttemptKey {
     match claim(&place.store, run, what, by, second).await {
         Claim::Granted(attempt) => attempt,
-        held @ Claim::Held { .. } => panic!("{held:?}"),
+        refused => panic!("{refused:?}"),
     }
 }
 

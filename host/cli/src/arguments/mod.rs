@@ -1,11 +1,15 @@
 //! What can be typed.
 
+mod runs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
+
+pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
 #[derive(Debug, Parser)]
@@ -90,6 +94,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   tidegate run flights --partition 2013-02 --dry-run
   tidegate run flights departures --limit 1000
+  tidegate run flights --queue --priority 5 --tag team=sales
   tidegate run --all")]
     Run(Run),
     /// Look at assets.
@@ -97,7 +102,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AssetCommand,
     },
-    /// Look at runs, and take them up again.
+    /// Carry out what is queued, and what goes on by itself, until told to stop.
+    #[command(after_help = "Examples:
+  tidegate serve
+  tidegate serve --roles worker --runs 8")]
+    Serve(Serve),
+    /// Look at runs, stop them, and take them up again.
     Runs {
         #[command(subcommand)]
         command: RunsCommand,
@@ -185,24 +195,6 @@ pub(crate) struct Plan {
     pub(crate) apply: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    /// Read, transform and count, but load nothing and keep no state.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Read everything, also from sources that would give only what is new (`cursor`).
-    #[arg(long)]
-    pub(crate) full_refresh: bool,
-    /// Stop each source after so many rows.
-    #[arg(long, value_name = "ROWS")]
-    pub(crate) limit: Option<u64>,
-    /// Attempts at once; the number of processors, unless told.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: Option<u16>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum AssetCommand {
     /// List the assets with their last materialization.
@@ -211,38 +203,6 @@ pub(crate) enum AssetCommand {
     Show {
         /// Which.
         asset: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RunsCommand {
-    /// List runs, newest first.
-    List {
-        /// Only those of this asset.
-        #[arg(long)]
-        asset: Option<String>,
-        /// So many at most.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
-    /// Show a run: partitions, attempts, rows.
-    Show {
-        /// The run's id, the beginning of it, or `latest`.
-        run: String,
-    },
-    /// Show what a run and its plugins said.
-    Logs {
-        /// The run's id, the beginning of it, or `latest`.
-        run: String,
-        /// Only of this asset.
-        #[arg(long)]
-        asset: Option<String>,
-    },
-    /// Take a run up again that failed or whose worker is gone: what succeeded stays.
-    Retry {
-        /// The run's id, the beginning of it, or `latest`.
-        #[arg(default_value = "latest")]
-        run: String,
     },
 }
 

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::state::{Event, EventKind, RunState};
+use super::event::{Event, EventKind};
+use super::run::RunState;
 use crate::error::Error;
 use crate::plan::{RunId, WorkerId};
 
@@ -18,6 +19,10 @@ pub struct RunMove {
     pub to: RunState,
     /// Where told, its `updated_at` must be this still: a run that went through other states and came back has moved.
     pub seen: Option<DateTime<Utc>>,
+    /// Where told, it must be this worker's still: a worker that was given up for dead moves nothing any more.
+    pub holder: Option<WorkerId>,
+    /// Of a move to the queue: who alone may take it up; none for whoever comes first.
+    pub reserved: Option<WorkerId>,
     /// What it failed of; none takes an earlier error away.
     pub error: Option<Error>,
     /// Who moves it.

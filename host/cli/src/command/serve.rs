@@ -1,0 +1,83 @@
+//! `tidegate serve`: the queue, and what goes on by itself.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidegate_core::plan::{AssetName, PartitionKey, RunId};
+use tidegate_core::{Error, Errors};
+use tidegate_orchestrator::{
+    Daemon, Duty, Monitor, Orchestrator, PartitionOutcome, RunObserver, WorkerConfig,
+};
+
+use crate::arguments::{ProjectAt, Serve, ServeRole};
+use crate::command::run::{orchestrator, stop_when_told};
+use crate::output::Output;
+use crate::session;
+
+/// Runs that a worker carries out at once, for each processor: most of a run's time is waiting.
+const RUNS_PER_PROCESSOR: usize = 4;
+
+pub(crate) async fn run(at: &ProjectAt, serve: &Serve, _output: &Output) -> Result<ExitCode, Errors> {
+    let project = Arc::new(session::open_project(at)?);
+    let orchestrator = Arc::new(orchestrator(&project, Arc::new(Told), serve.jobs).await?);
+    stop_when_told(&orchestrator, "stopping; runs that go on are handed over");
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runs = serve.runs.map_or(processors * RUNS_PER_PROCESSOR, usize::from);
+    let name = &project.documents().project.value.name;
+    complain!("serving project {name} as {}", orchestrator.workers.id());
+    let worker = async {
+        match serve.roles.contains(&ServeRole::Worker) {
+            true => orchestrator.serve_queue(WorkerConfig { runs }).await,
+            false => Ok(()),
+        }
+    };
+    let daemon = async {
+        match serve.roles.contains(&ServeRole::Daemon) {
+            true => daemon(&orchestrator).serve().await,
+            false => Ok(()),
+        }
+    };
+    let (worked, led) = tokio::join!(worker, daemon);
+    worked?;
+    led?;
+    complain!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The daemon with all that the leader does.
+fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
+    let of = orchestrator.clone();
+    Daemon::new(orchestrator.clone(), move || {
+        let duties: Vec<Box<dyn Duty>> = vec![Box::new(Monitor::new(of.clone()))];
+        duties
+    })
+}
+
+/// Tells what happens, a line each.
+struct Told;
+
+impl RunObserver for Told {
+    fn run_started(&self, run: RunId, partitions: usize) {
+        complain!("run {run} begins with {partitions} partitions");
+    }
+
+    fn finished(&self, outcome: &PartitionOutcome) {
+        let (asset, partition, state) = (&outcome.asset, &outcome.partition, outcome.state.text());
+        match &outcome.error {
+            Some(error) => complain!("{asset} {partition} {state}: {error}"),
+            None => complain!("{asset} {partition} {state} in {} ms", outcome.duration_ms),
+        }
+    }
+
+    fn retrying(&self, asset: &AssetName, partition: &PartitionKey, error: &Error, delay_ms: u64) {
+        complain!("{asset} {partition} is tried again in {delay_ms} ms: {error}");
+    }
+
+    fn leads(&self, leads: bool) {
+        complain!("{}", if leads { "leading" } else { "not leading any more" });
+    }
+
+    fn warning(&self, error: &Error) {
+        complain!("warning: {error}");
+    }
+}

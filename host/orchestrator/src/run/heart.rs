@@ -1,0 +1,59 @@
+//! That this process is alive, and which of its runs are to stop.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use tidegate_core::Result;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::orchestrator::Orchestrator;
+
+/// How often a worker says that it is alive, and hears of runs that are to stop, in milliseconds.
+const BEAT_MS: u64 = 1_000;
+
+/// Beats until it is dropped.
+pub(super) struct Heart {
+    /// Aborts its task when it is dropped.
+    _task: JoinSet<()>,
+}
+
+impl Orchestrator {
+    /// Makes this process known as a worker, and beats for as long as the answer is kept.
+    pub(super) async fn heart(&self) -> Result<Heart> {
+        let (state, id) = (self.state.clone(), self.workers.id().clone());
+        let (going, observer) = (self.going.clone(), self.observer.clone());
+        state.join_worker(&id, Utc::now()).await?;
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut beat = interval(Duration::from_millis(BEAT_MS));
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                beat.tick().await;
+                let heard = match state.beat(&id, Utc::now()).await {
+                    Ok(Some(stopping)) => {
+                        stopping.into_iter().for_each(|run| going.stop(run));
+                        Ok(())
+                    }
+                    // Others took this process for dead, and its runs: what it still does with them is refused.
+                    Ok(None) => {
+                        going.stop_all();
+                        state.join_worker(&id, Utc::now()).await
+                    }
+                    Err(error) => Err(error),
+                };
+                // The next beat tries again.
+                if let Err(error) = heard {
+                    observer.warning(&error);
+                }
+            }
+        });
+        Ok(Heart { _task: task })
+    }
+
+    /// Ends the beats, and forgets the worker: nobody need wait to see whether it is alive.
+    pub(super) async fn rest(&self, heart: Heart) -> Result<()> {
+        drop(heart);
+        self.state.forget_worker(self.workers.id()).await
+    }
+}

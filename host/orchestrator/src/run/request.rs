@@ -1,0 +1,121 @@
+//! What a run is asked for, and the asset partitions that this means.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
+use tidegate_core::port::{Inserted, NewRun, RunRecord};
+use tidegate_core::{Error, Kind, Result};
+
+use super::orchestrator::Orchestrator;
+use super::order::Item;
+use crate::error::OrchestratorError;
+use crate::project::Project;
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The assets, each behind those that it is made from.
+    pub assets: Vec<AssetName>,
+    /// Only this slice; none for every slice that there is.
+    pub partition: Option<String>,
+    /// Read, transform and count, but load nothing and keep no state.
+    pub dry_run: bool,
+    /// Stop each source after so many rows.
+    pub limit_rows: Option<u64>,
+    /// Read everything, also from sources that would give only what is new.
+    #[serde(default)]
+    pub full_refresh: bool,
+    /// The target that the assets go to; none for the destinations that they name.
+    #[serde(default)]
+    pub target: Option<String>,
+}
+
+/// How a run waits in the queue, and what it is found by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// Of the queued ones the highest goes first; 0 unless told.
+    pub priority: i64,
+    /// The job that it is of.
+    pub job: Option<String>,
+    /// Words to find it by, and to limit how many go on at once.
+    pub tags: BTreeMap<String, String>,
+    /// A second run of the same key is not made.
+    pub run_key: Option<String>,
+}
+
+impl Launch {
+    /// What a run was asked for.
+    pub fn of(run: &RunRecord) -> Result<Self> {
+        serde_json::from_value(run.request.clone()).map_err(|error| {
+            Error::new(
+                Kind::State,
+                "run.request",
+                format!("the request of run {} is not readable: {error}", run.id),
+            )
+        })
+    }
+
+    /// The run of this request, in the order in which assets are made from each other; for a worker, or for whichever
+    /// takes it from the queue.
+    pub fn new_run(
+        &self,
+        project: &Project,
+        options: QueueOptions,
+        worker: Option<WorkerId>,
+    ) -> Result<NewRun> {
+        Ok(NewRun {
+            id: RunId(uuid::Uuid::now_v7()),
+            request: serde_json::to_value(self).unwrap_or_default(),
+            partitions: self.items(project)?,
+            worker,
+            priority: options.priority,
+            job: options.job,
+            tags: options.tags,
+            run_key: options.run_key,
+            at: Utc::now(),
+        })
+    }
+
+    /// The asset partitions that are asked for, in the order of the assets.
+    pub(super) fn items(&self, project: &Project) -> Result<Vec<Item>> {
+        if self.assets.is_empty() {
+            return Err(OrchestratorError::NothingSelected.into());
+        }
+        let mut items = Vec::new();
+        for name in &self.assets {
+            match (project.partitioning(name)?, &self.partition) {
+                (None, None) => items.push((name.clone(), PartitionKey::whole())),
+                (None, Some(_)) => return Err(OrchestratorError::NoPartitions(name.clone()).into()),
+                (Some(slices), Some(key)) => {
+                    let found = slices.find(key).map_err(|error| {
+                        Error::from(OrchestratorError::Partition {
+                            asset: name.clone(),
+                            why: error.to_string(),
+                        })
+                    })?;
+                    items.push((name.clone(), found.key));
+                }
+                (Some(slices), None) => {
+                    let all = slices.partitions(Utc::now());
+                    items.extend(all.into_iter().map(|slice| (name.clone(), slice.key)));
+                }
+            }
+        }
+        Ok(items)
+    }
+}
+
+impl Orchestrator {
+    /// Puts a run into the queue, for whichever worker takes it. A repeat under one `run_key` makes no second run.
+    pub async fn enqueue(&self, launch: &Launch, options: QueueOptions) -> Result<(RunId, Inserted)> {
+        let run = launch.new_run(&self.project, options, None)?;
+        let inserted = self.state.insert_run(&run).await?;
+        self.bell.notify_one();
+        Ok(match inserted {
+            Inserted::New => (run.id, inserted),
+            Inserted::Known(known) => (known, inserted),
+        })
+    }
+}
