@@ -28,6 +28,12 @@ pub enum OrchestratorError {
         /// Why not.
         why: String,
     },
+    /// The text cannot be a dynamic key.
+    #[error("{0}")]
+    PartitionKey(String),
+    /// The asset's keys are not added one by one.
+    #[error("the asset `{0}` has no dynamic partitions")]
+    NotDynamic(AssetName),
     /// Another attempt works on the asset partition.
     #[error("`{asset}` {partition} is being materialized by run {run} on {worker}")]
     Held {
@@ -119,7 +125,10 @@ impl From<OrchestratorError> for Error {
                 Self::new(Kind::Usage, "run.partition", message).hint("leave --partition out")
             }
             OrchestratorError::Partition { .. } => Self::new(Kind::Usage, "run.partition", message)
-                .hint("`tidegate plan ASSET` shows the asset's partitions"),
+                .hint("`tidegate asset partitions ASSET` shows the asset's partitions"),
+            OrchestratorError::PartitionKey(_) => Self::new(Kind::Usage, "partition.key", message),
+            OrchestratorError::NotDynamic(_) => Self::new(Kind::Usage, "partition.not_dynamic", message)
+                .hint("keys are added to `partitions: {dynamic: …}`; others follow from the schema"),
             OrchestratorError::Held { .. } => Self::new(Kind::State, "attempt.held", message)
                 .later()
                 .hint("wait for that run to end; if its worker is gone, its lease ends within half a minute"),

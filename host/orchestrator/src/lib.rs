@@ -14,11 +14,11 @@ pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use project::{
-    AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth, WorkPolicy,
-    secret_names,
+    Above, AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth,
+    WorkPolicy, secret_names,
 };
 pub use run::{
     Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,
-    WorkerConfig, Workers,
+    WorkerConfig, Workers, add_dynamic_keys, dynamic_keys, remove_dynamic_keys,
 };
 pub use tidegate_plugin::package::Locking;

@@ -93,6 +93,7 @@ pub(crate) enum Command {
     /// Materialize assets.
     #[command(after_help = "Examples:
   tidegate run flights --partition 2013-02 --dry-run
+  tidegate run flights --partition-range 2013-02...2013-05
   tidegate run flights departures --limit 1000
   tidegate run flights --queue --priority 5 --tag team=sales
   tidegate run --all")]
@@ -152,6 +153,9 @@ pub(crate) struct Selection {
     /// Only this partition; without it, every one that there is.
     #[arg(long, value_name = "KEY")]
     pub(crate) partition: Option<String>,
+    /// Only the partitions from one to another, both included.
+    #[arg(long, value_name = "FIRST...LAST", conflicts_with = "partition")]
+    pub(crate) partition_range: Option<String>,
     /// Fail where tidegate.lock would have to change: for CI.
     #[arg(long)]
     pub(crate) locked: bool,
@@ -203,6 +207,33 @@ pub(crate) enum AssetCommand {
     Show {
         /// Which.
         asset: String,
+    },
+    /// Show how an asset's partitions stand, or add and remove the keys of dynamic ones.
+    #[command(after_help = "Examples:
+  tidegate asset partitions flights
+  tidegate asset partitions invoices add acme zeta
+  tidegate run invoices --partition acme")]
+    Partitions {
+        /// Which.
+        asset: String,
+        #[command(subcommand)]
+        command: Option<PartitionsCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PartitionsCommand {
+    /// Add keys to an asset's dynamic partitions; those that are there stay.
+    Add {
+        /// Which.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Remove keys of an asset's dynamic partitions. What was loaded stays where it lies.
+    Remove {
+        /// Which.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
     },
 }
 

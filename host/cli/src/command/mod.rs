@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod init_from;
+pub(crate) mod partitions;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod quarantine;

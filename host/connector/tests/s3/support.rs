@@ -12,7 +12,7 @@ use arrow_schema::SchemaRef;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
-use chrono::{NaiveDate, TimeZone, Utc};
+use chrono::{TimeZone, Utc};
 use tidegate_connector::s3::S3Connector;
 use tidegate_core::Error;
 use tidegate_core::plan::{
@@ -56,15 +56,10 @@ pub(crate) fn columns(text: &str) -> Vec<Column> {
 }
 
 pub(crate) fn partition(key: &str) -> Partition {
-    let day = NaiveDate::from_ymd_opt(2013, 1, 1).unwrap();
-    let instant = Utc.timestamp_opt(0, 0).unwrap();
     Partition {
         key: PartitionKey(key.to_owned()),
-        start: instant,
-        end: instant,
-        first_day: day,
-        end_day: day,
-        column: None,
+        time: None,
+        value: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod connector;
 mod engine;
 mod health;
 mod log;
+mod partition_store;
 mod state;
 mod stream_transform;
 mod transform;
@@ -26,6 +27,7 @@ pub use connector::{
 pub use engine::{EncodedTask, Engine};
 pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
+pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
     Materialization, NewRun, PartitionState, PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove,

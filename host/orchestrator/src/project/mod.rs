@@ -8,8 +8,10 @@ mod packages;
 mod places;
 mod policy;
 mod prepare;
+mod slice_columns;
 mod source_columns;
 mod sql;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ pub use health::{Found, HealthLimits, ResourceHealth};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;
+pub use upstream::Above;
 
 /// Gives what `${env:…}` and `${secret:…}` point at.
 pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;
@@ -133,7 +136,7 @@ impl Project {
         };
         let partitions = asset.value.partitions.as_ref();
         // Validation has refused those that are wrong, with their place.
-        Ok(partitions.and_then(|partitions| partitions.partitioning().ok()))
+        Ok(partitions.and_then(|partitions| partitions.partitioning().ok().flatten()))
     }
 
     /// Where what a plan loads will lie, for people.

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 use tidegate_core::plan::{RunId, WorkerId};
-use tidegate_core::port::{EventKind, Inserted, RunFilter, RunState, StateStore, TakeRuns};
+use tidegate_core::port::{EventKind, Inserted, RunFilter, RunState, TakeRuns};
 use tidegate_plugin::package::Locking;
 use tidegate_state::SqlStateStore;
 
@@ -80,7 +80,7 @@ impl Trial {
         .unwrap();
         let address = format!("sqlite:{}", folder.path().join("state.db").display());
         let state = SqlStateStore::open(&address).await.unwrap();
-        let artifacts = tidegate_connector::FolderArtifacts::new(folder.path().join("artifacts"));
+        let artifacts = tidegate_connector::artifact::FolderArtifacts::new(folder.path().join("artifacts"));
         let orchestrator = Orchestrator::new(
             Arc::new(project),
             Arc::new(state),

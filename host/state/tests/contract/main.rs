@@ -19,4 +19,5 @@ mod partitions;
 mod quarantine;
 mod queue;
 mod runs;
+mod slices;
 mod slots;

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, PartitionKey, RunId};
+use crate::port::PartitionStore;
 
 pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition};
 pub use counts::{StepTotal, TaskCounts};
@@ -31,7 +32,7 @@ pub use run_move::RunMove;
 /// Every call is one transaction: it happens whole or not at all. Calls that name an [`AttemptKey`] answer `false` and
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
-pub trait StateStore: QueueStore + LeaderStore + Send + Sync {
+pub trait StateStore: QueueStore + LeaderStore + PartitionStore + Send + Sync {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;
     /// Moves a run from one state to another, and keeps the event of it; `false`, with nothing changed, where the run is
