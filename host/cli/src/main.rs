@@ -63,7 +63,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
             Some(url) => command::init_from::run(&project.folder, name.as_deref(), url, schema, output).await,
             None => command::init::run(&project.folder, name.as_deref(), output),
         },
-        Command::Check { locked } => command::check::run(project, *locked, output).await,
+        Command::Check { locked, connect } => command::check::run(project, *locked, *connect, output).await,
         Command::Query(query) => command::query::run(project, query, output).await,
         Command::Plan(plan) => command::plan::run(project, plan, output).await,
         Command::Run(run) => command::run::run(project, run, output).await,

@@ -119,6 +119,14 @@ pub enum OrchestratorError {
         /// The system's words.
         why: String,
     },
+    /// A resource was not done answering in time.
+    #[error("the resource `{resource}` was not done answering within {limit_ms} ms")]
+    Unfinished {
+        /// Which resource.
+        resource: AssetName,
+        /// How long it was given.
+        limit_ms: u64,
+    },
     /// The connector does not exist.
     #[error("no connector is called `{0}`")]
     UnknownConnector(String),
@@ -172,6 +180,9 @@ impl From<OrchestratorError> for Error {
             }
             OrchestratorError::Worker { .. } => Self::new(Kind::Resource, "run.worker", message)
                 .hint("the project's .tidegate folder must be writable"),
+            OrchestratorError::Unfinished { .. } => Self::new(Kind::Resource, "resource.unfinished", message)
+                .later()
+                .hint("look for what holds it up: the name's lookup, the network, or what the service is busy with"),
             OrchestratorError::UnknownConnector(_) => Self::new(Kind::Internal, "run.connector", message),
         }
     }

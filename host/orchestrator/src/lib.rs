@@ -15,7 +15,10 @@ pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
 pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
-pub use project::{Above, AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, WorkPolicy, secret_names};
+pub use project::{
+    Above, AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth,
+    WorkPolicy, secret_names,
+};
 pub use run::{
     Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,
     WorkerConfig, Workers, add_dynamic_keys, dynamic_keys, remove_dynamic_keys,

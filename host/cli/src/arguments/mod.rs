@@ -70,11 +70,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SCHEMA", default_value = "public", requires = "from")]
         schema: String,
     },
-    /// Check documents, plugins and types. No data moves.
+    /// Check documents, plugins and types, and with --connect whether resources can be used. No data moves.
+    #[command(after_help = "Examples:
+  tidegate check --locked
+  tidegate check --connect --target warehouse")]
     Check {
         /// Fail where tidegate.lock would have to change: for CI.
         #[arg(long)]
         locked: bool,
+        /// Ask every resource too: whether it can be reached, logged in to, read, and written to where assets go there.
+        #[arg(long)]
+        connect: bool,
     },
     /// Ask assets where they lie: Parquet, ClickHouse, Postgres, all in one SELECT.
     #[command(after_help = "Examples:

@@ -33,7 +33,7 @@ pub(crate) fn yaml(text: &str) -> Node {
 pub(crate) struct Warehouse {
     database: String,
     pub(crate) client: Client,
-    resource: serde_json::Value,
+    pub(crate) resource: serde_json::Value,
 }
 
 impl Warehouse {

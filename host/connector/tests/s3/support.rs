@@ -72,12 +72,17 @@ pub(crate) struct Lake {
 
 impl Lake {
     pub(crate) fn new() -> Self {
+        Self::at(&server())
+    }
+
+    /// One of another server.
+    pub(crate) fn at(server: &str) -> Self {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let prefix = format!("{}-{number}-{now}", std::process::id());
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(server())
+            .endpoint_url(server)
             .region(Region::new("us-east-1"))
             .force_path_style(true)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -85,8 +90,7 @@ impl Lake {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let resource = format!(
-            "{{bucket: {BUCKET}, prefix: \"{prefix}\", endpoint: \"{}\", access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}",
-            server()
+            "{{bucket: {BUCKET}, prefix: \"{prefix}\", endpoint: \"{server}\", access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}"
         );
         Self {
             resource: S3Connector

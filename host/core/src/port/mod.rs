@@ -10,6 +10,7 @@ mod change;
 mod check;
 mod connector;
 mod engine;
+mod health;
 mod log;
 mod partition_store;
 mod state;
@@ -24,6 +25,7 @@ pub use connector::{
     OpenDestination, OpenSource, Part, Source, SourceBatch, Watermark,
 };
 pub use engine::{EncodedTask, Engine};
+pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{

@@ -3,6 +3,7 @@
 mod changes;
 mod checks;
 mod connect;
+mod health;
 mod packages;
 mod places;
 mod policy;
@@ -25,6 +26,7 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 use crate::error::OrchestratorError;
 
+pub use health::{Found, HealthLimits, ResourceHealth};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;
