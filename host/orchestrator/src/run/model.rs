@@ -80,7 +80,7 @@ impl Trial {
         .unwrap();
         let address = format!("sqlite:{}", folder.path().join("state.db").display());
         let state = SqlStateStore::open(&address).await.unwrap();
-        let artifacts = tidegate_connector::FolderArtifacts::new(folder.path().join("artifacts"));
+        let artifacts = tidegate_connector::artifact::FolderArtifacts::new(folder.path().join("artifacts"));
         let orchestrator = Orchestrator::new(
             Arc::new(project),
             Arc::new(state),
