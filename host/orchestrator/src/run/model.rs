@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 use tidegate_core::plan::{RunId, WorkerId};
-use tidegate_core::port::{EventKind, Inserted, RunFilter, RunState, StateStore, TakeRuns};
+use tidegate_core::port::{EventKind, Inserted, RunFilter, RunState, TakeRuns};
 use tidegate_plugin::package::Locking;
 use tidegate_state::SqlStateStore;
 
