@@ -69,6 +69,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
         Command::Run(run) => command::run::run(project, run, output).await,
         Command::Asset { command } => command::asset::run(project, command, output).await,
         Command::Serve(serve) => command::serve::run(project, serve, output).await,
+        Command::Backfill { command } => command::backfill::run(project, command, output).await,
         Command::Runs { command } => command::runs::run(project, command, output).await,
         Command::Clickhouse { command } => command::clickhouse::run(project, command, output).await,
         Command::Quarantine { command } => command::quarantine::run(project, command, output).await,

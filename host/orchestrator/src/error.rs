@@ -1,6 +1,7 @@
 //! What goes wrong around runs.
 
-use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
+use tidegate_core::plan::{AssetName, BackfillId, PartitionKey, RunId, WorkerId};
+use tidegate_core::port::BackfillState;
 use tidegate_core::{Error, Kind};
 
 /// An error of the orchestrator itself.
@@ -70,6 +71,25 @@ pub enum OrchestratorError {
         /// Why not.
         why: String,
     },
+    /// No slice is to be made.
+    #[error("no partition is to be made")]
+    NothingToBackfill,
+    /// Two assets of one backfill are not sliced alike.
+    #[error("the assets `{0}` and `{1}` are not sliced alike")]
+    SlicedOtherwise(AssetName, AssetName),
+    /// No backfill has that id.
+    #[error("there is no backfill `{0}`")]
+    UnknownBackfill(String),
+    /// A backfill cannot go from one state to another.
+    #[error("backfill {backfill} is {} and cannot be made {}", .state.text(), .to.text())]
+    BackfillState {
+        /// Which backfill.
+        backfill: BackfillId,
+        /// Its state.
+        state: BackfillState,
+        /// The state that it was to come to.
+        to: BackfillState,
+    },
     /// An attempt took longer than it may.
     #[error("the attempt at `{asset}` {partition} took longer than its `timeout` of {timeout_ms} ms")]
     Timeout {
@@ -132,6 +152,16 @@ impl From<OrchestratorError> for Error {
                 Self::new(Kind::Usage, "run.not_cancellable", message)
                     .hint("only a run that waits or goes on can be cancelled")
             }
+            OrchestratorError::NothingToBackfill => Self::new(Kind::Usage, "backfill.nothing", message)
+                .hint("`tidegate asset partitions ASSET` shows how they stand"),
+            OrchestratorError::SlicedOtherwise(..) => {
+                Self::new(Kind::Usage, "backfill.sliced_otherwise", message)
+                    .hint("make a backfill for each, in the order in which they are made from each other")
+            }
+            OrchestratorError::UnknownBackfill(_) => Self::new(Kind::Usage, "backfill.unknown", message)
+                .hint("`tidegate backfill list` shows the backfills"),
+            OrchestratorError::BackfillState { .. } => Self::new(Kind::Usage, "backfill.state", message)
+                .hint("a cancelled backfill is over; make another with `--missing`"),
             OrchestratorError::Timeout { .. } => Self::new(Kind::Resource, "attempt.timeout", message)
                 .later()
                 .hint("give the asset a longer `timeout`, or slice it into partitions"),

@@ -4,12 +4,14 @@
 //! [`Orchestrator`] makes runs of it: states, queue, claims, leases, retries. [`LocalEngine`] runs attempts in this process.
 //! [`Daemon`] does what goes on by itself, in one process of many.
 
+mod backfill;
 mod daemon;
 mod engine;
 mod error;
 mod project;
 mod run;
 
+pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
 pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;

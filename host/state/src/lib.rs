@@ -9,6 +9,7 @@
 mod pool;
 
 mod address;
+mod backfills;
 mod checkpoints;
 mod claims;
 mod dynamic_keys;

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod backfill;
 mod runs;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
 
+pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
@@ -102,6 +104,11 @@ pub(crate) enum Command {
   tidegate serve
   tidegate serve --roles worker --runs 8")]
     Serve(Serve),
+    /// Make many slices of assets, a run each or a few.
+    Backfill {
+        #[command(subcommand)]
+        command: BackfillCommand,
+    },
     /// Look at runs, stop them, and take them up again.
     Runs {
         #[command(subcommand)]

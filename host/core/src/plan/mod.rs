@@ -10,7 +10,7 @@ mod wall_clock;
 
 pub use cron::{Cron, CronError};
 pub use graph::{Graph, GraphError};
-pub use ids::{AssetName, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
+pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
 pub use mapping::{Mapping, MappingError, TimeMapping, Upstream};
 pub use partition::{
     Bound, Cadence, Keys, Partition, PartitionError, PartitionRange, PartitionStatus, Partitioning,

@@ -27,7 +27,7 @@ pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
+    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
     Materialization, NewRun, PartitionState, PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove,
     RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent, TagLimit, TakeRuns, TaskCounts,
     WorkerRecord,

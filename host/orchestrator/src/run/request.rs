@@ -61,7 +61,7 @@ impl Launch {
 impl Orchestrator {
     /// The run of a request, in the order in which assets are made from each other; for a worker, or for whichever takes it
     /// from the queue.
-    pub(super) async fn new_run(
+    pub(crate) async fn new_run(
         &self,
         launch: &Launch,
         options: QueueOptions,
@@ -80,11 +80,16 @@ impl Orchestrator {
         })
     }
 
+    /// Tells the worker of this process that there are runs in the queue.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// Puts a run into the queue, for whichever worker takes it. A repeat under one `run_key` makes no second run.
     pub async fn enqueue(&self, launch: &Launch, options: QueueOptions) -> Result<(RunId, Inserted)> {
         let run = self.new_run(launch, options, None).await?;
         let inserted = self.state.insert_run(&run).await?;
-        self.bell.notify_one();
+        self.ring();
         Ok(match inserted {
             Inserted::New => (run.id, inserted),
             Inserted::Known(known) => (known, inserted),
