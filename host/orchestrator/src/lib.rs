@@ -7,12 +7,16 @@
 mod daemon;
 mod engine;
 mod error;
+mod instigate;
 mod project;
 mod run;
 
 pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
+pub use instigate::{
+    Evaluated, Schedules, Sensors, Standing, State as StandingState, Wanted, evaluate, next_ticks,
+};
 pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, WorkPolicy, secret_names};
 pub use run::{
     Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,

@@ -14,6 +14,7 @@ mod claims;
 mod error;
 mod events;
 mod fence;
+mod instigators;
 mod leader;
 mod materializations;
 mod partitions;
@@ -25,6 +26,7 @@ mod runs;
 mod slots;
 mod sqlite;
 mod store;
+mod ticks;
 mod values;
 mod workers;
 

@@ -166,6 +166,16 @@ impl Connector for ClickHouseConnector {
         Ok(changes)
     }
 
+    async fn optimize(&self, destination: &DestinationSpec) -> Result<Option<serde_json::Value>> {
+        let table = Operations::new(destination)?;
+        table.optimize(None).await?;
+        let left = table.partitions().await?;
+        let parts: u64 = left.iter().map(|each| each.parts).sum();
+        Ok(Some(
+            serde_json::json!({"partitions": left.len(), "parts": parts}),
+        ))
+    }
+
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {
         let resource: ResourceConfig = from_json(&open.spec.resource)?;
         let config: CheckedSource = from_json(&open.spec.config)?;

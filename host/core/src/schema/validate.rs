@@ -2,6 +2,7 @@
 
 mod cursor;
 mod http;
+mod instigators;
 mod target;
 mod transform;
 mod work;
@@ -39,6 +40,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         cursor::cursor(asset, &mut errors);
         work::asset(asset, loaded, &mut errors);
     }
+    instigators::instigators(loaded, &mut errors);
     cycle(loaded, &mut errors);
     errors
 }

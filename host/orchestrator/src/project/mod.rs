@@ -7,6 +7,7 @@ mod packages;
 mod places;
 mod policy;
 mod prepare;
+mod select;
 mod source_columns;
 mod sql;
 
@@ -141,6 +142,11 @@ impl Project {
             .map_or_else(String::new, |connector| {
                 connector.locate(&plan.name, &plan.destination, &PartitionKey::whole())
             })
+    }
+
+    /// The runtime of its plugins.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     pub(crate) fn resource(&self, name: &AssetName) -> Option<&Placed<Resource>> {

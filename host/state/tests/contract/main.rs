@@ -20,3 +20,4 @@ mod quarantine;
 mod queue;
 mod runs;
 mod slots;
+mod ticks;
