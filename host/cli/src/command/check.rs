@@ -12,6 +12,7 @@ use crate::session;
 pub(crate) async fn run(at: &ProjectAt, locked: bool, output: &Output) -> Result<ExitCode, Errors> {
     let project = session::open_locked(at, locked)?;
     let plans = project.prepare(&project.graph().order()).await?;
+    Errors::or(project.check_instigators(), ())?;
     let steps: usize = plans.iter().map(|plan| plan.steps.len()).sum();
     let resources = project.documents().resources.len();
     output.show(

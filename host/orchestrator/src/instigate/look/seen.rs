@@ -96,14 +96,8 @@ impl Seen {
 
 fn mark(item: &Item) -> String {
     let text = format!("{}\0{}", item.name, item.version);
-    Digest::of(text.as_bytes())
-        .to_string()
-        .rsplit(':')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(MARK_DIGITS)
-        .collect()
+    let digest = Digest::of(text.as_bytes());
+    digest.hex().chars().take(MARK_DIGITS).collect()
 }
 
 #[cfg(test)]
