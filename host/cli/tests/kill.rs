@@ -126,7 +126,7 @@ fn resumed(project: &Project) -> usize {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|event| event["kind"] == "attempt_started" && !event["data"]["resumed_behind_rows"].is_null())
+        .filter(|event| event["kind"] == "resumed")
         .count()
 }
 

@@ -80,7 +80,7 @@ fn a_source_that_broke_goes_on_from_its_cursor() {
     mended.tidegate(&["runs", "retry", "latest"]).succeeded();
     assert!(mended.rows("counted").unwrap() == rows);
     mended.assert_tidy("counted");
-    let behind = &events(&mended, "attempt_started")[1]["data"]["resumed_behind_rows"];
+    let behind = &events(&mended, "resumed")[0]["data"]["behind_rows"];
     assert!(behind.as_u64().unwrap() >= 3_000, "{behind}");
     // The check took its count over too.
     assert_eq!(measures(&mended), measures(&whole));
@@ -106,7 +106,7 @@ fn a_killed_run_ends_like_one_that_was_not() {
     assert!(!killed.is_loaded("counted"));
     killed.tidegate(&["runs", "retry", "latest"]).succeeded();
     assert!(killed.rows("counted").unwrap() == whole.rows("counted").unwrap());
-    let behind = &events(&killed, "attempt_started")[1]["data"]["resumed_behind_rows"];
+    let behind = &events(&killed, "resumed")[0]["data"]["behind_rows"];
     assert!(behind.as_u64().unwrap() >= 3_000, "{behind}");
 }
 
@@ -224,7 +224,7 @@ fn a_destination_goes_on_from_what_it_staged() {
     broken.tidegate(&["run", "sent"]).failed(5, "plugin.fatal");
     let mended = broken.with("TIDEGATE_SECRET_BREAKS_AT", "never");
     mended.tidegate(&["runs", "retry", "latest"]).succeeded();
-    let behind = &events(&mended, "attempt_started")[1]["data"]["resumed_behind_rows"];
+    let behind = &events(&mended, "resumed")[0]["data"]["behind_rows"];
     let behind = behind.as_u64().unwrap();
     assert!(behind >= 3_000, "{behind}");
     assert!(
@@ -248,7 +248,7 @@ fn a_destination_that_cannot_hold_back_is_given_the_load_anew_under_the_same_tok
     assert!(events(&broken, "checkpoint").is_empty());
     let mended = broken.with("TIDEGATE_SECRET_BREAKS_AT", "never");
     mended.tidegate(&["runs", "retry", "latest"]).succeeded();
-    assert!(events(&mended, "attempt_started")[1]["data"]["resumed_behind_rows"].is_null());
+    assert!(events(&mended, "resumed").is_empty());
     assert_eq!(
         writes(&mended),
         [

@@ -9,7 +9,6 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use support::Project;
 
 /// What was posted under a key.
@@ -148,13 +147,13 @@ fn a_killed_load_posts_the_same_again_under_the_same_keys() {
         load["location"],
         format!("http://127.0.0.1:{}/v1/numbers", endpoint.port)
     );
-    let attempts = shown["events"].as_array().unwrap().iter();
-    let attempts: Vec<&Value> = attempts
-        .filter(|event| event["kind"] == "attempt_started")
-        .collect();
-    assert_eq!(attempts.len(), 2);
+    let count = |kind: &str| {
+        let events = shown["events"].as_array().unwrap().iter();
+        events.filter(|event| event["kind"] == kind).count()
+    };
+    assert_eq!(count("attempt_started"), 2);
     // Nothing that was posted can be held back, so there is no checkpoint to go on from.
-    assert!(attempts[1]["data"]["resumed_behind_rows"].is_null());
+    assert_eq!(count("resumed"), 0);
 }
 
 #[test]

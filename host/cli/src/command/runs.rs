@@ -75,7 +75,15 @@ async fn list(project: &Arc<Project>, filter: &RunFilter, output: &Output) -> Re
     }
     output.show(&runs, || {
         if table.is_empty() {
-            say!("no such runs; next: tidegate run --all");
+            let any = RunFilter {
+                limit: filter.limit,
+                ..RunFilter::default()
+            };
+            if *filter == any {
+                say!("no runs yet; next: tidegate run --all");
+            } else {
+                say!("no run fits");
+            }
         } else {
             table.print();
         }

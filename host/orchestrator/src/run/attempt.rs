@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
+use serde_json::json;
 use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, TaskReceipt};
 use tidegate_core::port::{
-    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Materialization, PartitionState, Watermark,
+    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Materialization, PartitionState,
+    Watermark,
 };
 use tidegate_core::{Error, Kind, Result};
 use tokio::sync::SemaphorePermit;
@@ -235,6 +237,18 @@ impl Orchestrator {
         task.since = self.since(launch, key).await?;
         if key.attempt > 1 && self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
+        }
+        if let Some(checkpoint) = &task.resume {
+            let event = Event {
+                run: key.run,
+                asset: Some(key.asset.clone()),
+                partition: Some(key.partition.clone()),
+                attempt: Some(key.attempt),
+                kind: EventKind::Resumed,
+                data: json!({"behind_rows": checkpoint.counts.source.rows_in}),
+                at: Utc::now(),
+            };
+            self.state.append_events(&[event]).await?;
         }
         self.observer
             .started(&plan.name, &key.partition, task.resume.is_some());

@@ -7,6 +7,8 @@ mod going;
 mod heart;
 mod launch;
 mod lost;
+#[cfg(test)]
+mod model;
 mod observe;
 mod orchestrator;
 mod order;

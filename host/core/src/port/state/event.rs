@@ -13,6 +13,8 @@ pub enum EventKind {
     RunState,
     /// An attempt began.
     AttemptStarted,
+    /// An attempt goes on from a checkpoint.
+    Resumed,
     /// An attempt made a checkpoint.
     Checkpoint,
     /// An attempt ended well.
@@ -31,6 +33,7 @@ impl EventKind {
         match self {
             Self::RunState => "run_state",
             Self::AttemptStarted => "attempt_started",
+            Self::Resumed => "resumed",
             Self::Checkpoint => "checkpoint",
             Self::Materialized => "materialized",
             Self::AttemptFailed => "attempt_failed",
@@ -44,6 +47,7 @@ impl EventKind {
         [
             Self::RunState,
             Self::AttemptStarted,
+            Self::Resumed,
             Self::Checkpoint,
             Self::Materialized,
             Self::AttemptFailed,

@@ -129,7 +129,7 @@ pub struct RunRecord {
 }
 
 /// Which runs to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
     /// Only those that touch this asset.
     pub asset: Option<AssetName>,
