@@ -13,7 +13,6 @@ mod slices;
 mod standing;
 mod wanted;
 
-pub use overlap::{Others, Verdict, judge};
 pub use schedules::{Schedules, next_ticks};
 pub use sensors::{Evaluated, Sensors, evaluate};
 pub use standing::{Standing, State};
