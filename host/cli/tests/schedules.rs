@@ -94,7 +94,10 @@ fn none_lost_and_none_doubled(project: &Project, name: &str) -> usize {
         .collect();
     assert_eq!(runs.len(), ticks.len());
     assert_eq!(keys, expected);
-    let told: BTreeSet<&str> = ticks.iter().map(|tick| tick["runs"][0].as_str().unwrap()).collect();
+    let told: BTreeSet<&str> = ticks
+        .iter()
+        .map(|tick| tick["runs"][0].as_str().unwrap())
+        .collect();
     let there: BTreeSet<&str> = runs.iter().map(|run| run["id"].as_str().unwrap()).collect();
     assert_eq!(told, there);
     ticks.len()
@@ -297,7 +300,9 @@ fn a_schedule_is_off_until_it_is_started_and_stops_by_itself_when_told_so() {
     let server = Server::start(&project, &[]);
     assert_eq!(standing()["state"], "stopped");
     project.tidegate(&["schedule", "start", "careful"]).succeeded();
-    let paused = until("it pauses", || Some(standing()).filter(|it| it["state"] == "paused"));
+    let paused = until("it pauses", || {
+        Some(standing()).filter(|it| it["state"] == "paused")
+    });
     let why = paused["why"].as_str().unwrap();
     let failed = runs(&project, "careful");
     let newest = failed.iter().find(|run| run["state"] == "failed").unwrap();

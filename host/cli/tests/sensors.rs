@@ -142,11 +142,16 @@ fn a_file_names_its_slice_and_one_with_a_wrong_name_holds_up_no_other() {
     project.write("in/days/2024-01-05.csv", "id\n5\n");
     project.write("in/days/2024-01-xx.csv", "id\n6\n");
     let seen = project.json(&["sensor", "preview", "days"]);
-    assert_eq!(seen["runs"][0]["partitions"], json!([{"asset": "days", "partition": "2024-01-05"}]));
+    assert_eq!(
+        seen["runs"][0]["partitions"],
+        json!([{"asset": "days", "partition": "2024-01-05"}])
+    );
     assert_eq!(seen["error"]["code"], "run.partition");
     assert!(runs(&project, "days").is_empty());
     let server = Server::start(&project, &[]);
-    until("the day is loaded", || (project.lines("days") == ["5"]).then_some(()));
+    until("the day is loaded", || {
+        (project.lines("days") == ["5"]).then_some(())
+    });
     project.write("in/days/2024-01-06.csv", "id\n6\n");
     until("the next day is loaded", || {
         (project.lines("days") == ["5", "6"]).then_some(())
@@ -160,7 +165,11 @@ fn a_file_names_its_slice_and_one_with_a_wrong_name_holds_up_no_other() {
 #[test]
 fn materializations_and_failures_are_seen_once() {
     let project = project();
-    for (name, path) in [("after", "small.csv"), ("broken", "nothing.csv"), ("alarm", "small.csv")] {
+    for (name, path) in [
+        ("after", "small.csv"),
+        ("broken", "nothing.csv"),
+        ("alarm", "small.csv"),
+    ] {
         project.asset(
             name,
             &format!(
@@ -221,7 +230,9 @@ fn endpoint(body: &Arc<Mutex<String>>) -> String {
 #[test]
 fn an_endpoint_is_watched_by_the_host_and_by_a_plugin() {
     let project = project();
-    let body = Arc::new(Mutex::new(json!({"version": 1, "data": [{"id": "a"}]}).to_string()));
+    let body = Arc::new(Mutex::new(
+        json!({"version": 1, "data": [{"id": "a"}]}).to_string(),
+    ));
     let url = endpoint(&body);
     sensor(
         &project,
@@ -275,7 +286,11 @@ fn an_endpoint_is_watched_by_the_host_and_by_a_plugin() {
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains("127.0.0.1"), "{message}");
     assert_eq!(runs(&project, "items").len(), 2);
-    assert!(keys(&runs(&project, "items")).iter().all(|key| key.starts_with("sensor:items:")));
+    assert!(
+        keys(&runs(&project, "items"))
+            .iter()
+            .all(|key| key.starts_with("sensor:items:"))
+    );
 }
 
 #[test]

@@ -57,7 +57,12 @@ impl TickStore for SqlStateStore {
         Ok(instigators::pause(&self.pool, leader, instigator, seen, why).await?)
     }
 
-    async fn set_cursor(&self, instigator: &Instigator, cursor: Option<&str>, at: DateTime<Utc>) -> Result<()> {
+    async fn set_cursor(
+        &self,
+        instigator: &Instigator,
+        cursor: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         Ok(instigators::set_cursor(&self.pool, instigator, cursor, at).await?)
     }
 

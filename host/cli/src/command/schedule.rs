@@ -154,7 +154,11 @@ fn preview(
     if let Some(maintenance) = &schedule.maintenance {
         output.show(&json!({"at": at, "optimize": maintenance.optimize}), || {
             let names: Vec<&str> = maintenance.optimize.iter().map(|name| name.as_str()).collect();
-            say!("a tick at {} would optimize {}", ticks::instant(at), names.join(", "));
+            say!(
+                "a tick at {} would optimize {}",
+                ticks::instant(at),
+                names.join(", ")
+            );
         });
         return Ok(());
     }

@@ -17,7 +17,11 @@ use crate::command::run::orchestrator;
 use crate::output::{Output, Table, Watch, printable};
 use crate::session;
 
-pub(crate) async fn run(at: &ProjectAt, command: &SensorCommand, output: &Output) -> Result<ExitCode, Errors> {
+pub(crate) async fn run(
+    at: &ProjectAt,
+    command: &SensorCommand,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
     let project = Arc::new(session::open_project(at)?);
     if let SensorCommand::Preview { sensor, cursor } = command {
         preview(&project, sensor, cursor.as_deref(), output).await?;
@@ -145,10 +149,13 @@ async fn show(
 async fn cursor(instigator: &Instigator, state: &dyn StateStore, output: &Output) -> Result<()> {
     let record = state.instigator(instigator).await?;
     let cursor = record.and_then(|record| record.cursor);
-    output.show(&json!({"sensor": instigator.name, "cursor": cursor}), || match &cursor {
-        Some(cursor) => say!("{}", printable(cursor)),
-        None => say!("no cursor: the next look is the first"),
-    });
+    output.show(
+        &json!({"sensor": instigator.name, "cursor": cursor}),
+        || match &cursor {
+            Some(cursor) => say!("{}", printable(cursor)),
+            None => say!("no cursor: the next look is the first"),
+        },
+    );
     Ok(())
 }
 

@@ -108,7 +108,11 @@ pub(super) async fn switch(
 pub(super) async fn wipe(state: &dyn StateStore, instigator: &Instigator, output: &Output) -> Result<()> {
     state.wipe_instigator(instigator).await?;
     output.show(&json!({"wiped": instigator}), || {
-        say!("{} {} is as if it was new", instigator.kind.text(), instigator.name);
+        say!(
+            "{} {} is as if it was new",
+            instigator.kind.text(),
+            instigator.name
+        );
     });
     Ok(())
 }
@@ -140,17 +144,14 @@ pub(super) fn say_launched(runs: &[NewRun]) {
         for (asset, partition) in &run.partitions {
             match assets.last_mut() {
                 Some((name, keys)) if *name == asset.as_str() => keys.push(&partition.0),
-                _ => assets.push((asset.as_str(), vec![&partition.0])),
+                _ => assets.push((asset.as_str(), vec![partition.0.as_str()])),
             }
         }
         for (asset, keys) in assets {
             match keys.as_slice() {
                 [""] => say!("  {asset}"),
                 [key] => say!("  {asset} {key}"),
-                [first, .., last] => say!(
-                    "  {asset} {first} to {last}, {}",
-                    counted(keys.len(), "slice")
-                ),
+                [first, .., last] => say!("  {asset} {first} to {last}, {}", counted(keys.len(), "slice")),
                 [] => {}
             }
         }

@@ -59,9 +59,7 @@ impl Timetable {
         if crons.is_empty() {
             return Err(TimetableError::Empty);
         }
-        let zone = zone
-            .parse()
-            .map_err(|_| TimetableError::Zone(zone.to_owned()))?;
+        let zone = zone.parse().map_err(|_| TimetableError::Zone(zone.to_owned()))?;
         Ok(Self::Crons { crons, zone })
     }
 
@@ -189,10 +187,7 @@ mod tests {
         assert_eq!(due.missed.unwrap().0, MAX_MISSED);
         assert_eq!(
             due.now,
-            [
-                instant("2023-12-31T23:59:00Z"),
-                instant("2024-01-01T00:00:00Z")
-            ]
+            [instant("2023-12-31T23:59:00Z"), instant("2024-01-01T00:00:00Z")]
         );
         let week = minutes.due(
             instant("2023-12-25T00:00:00Z"),

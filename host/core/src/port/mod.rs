@@ -27,9 +27,9 @@ pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Instigator,
     InstigatorKind, InstigatorRecord, Leader, LeaderStore, Materialization, NewRun, NewTick, PartitionState,
-    PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore,
-    StepTotal, StoredEvent, TICKS_KEPT, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord,
-    TickStore, Ticked, WorkerRecord,
+    PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState,
+    StateStore, StepTotal, StoredEvent, TICKS_KEPT, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome,
+    TickRecord, TickStore, Ticked, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -48,9 +48,7 @@ pub use reference::{Lookup, ReferenceError, ReferenceKind, fill, fill_grants, ha
 pub use resource::Resource;
 pub use retry::{Backoff, MAX_ATTEMPTS, RetryDecl, RetryOn};
 pub use schedule::{Maintenance, Overlap, Schedule};
-pub use sensor::{
-    AssetSensor, FilesSensor, HttpSensor, PluginSensorDecl, RunFailedSensor, RunPer, Sensor,
-};
+pub use sensor::{AssetSensor, FilesSensor, HttpSensor, PluginSensorDecl, RunFailedSensor, RunPer, Sensor};
 pub use suggest::closest;
 pub use transform::{Limits, Reads, TransformDecl};
 pub use validate::{GrantFault, grant_faults, validate};

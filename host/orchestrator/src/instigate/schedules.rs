@@ -80,7 +80,9 @@ impl Schedules {
         if matches!(schedule.overlap, Overlap::BufferOne | Overlap::BufferAll) {
             self.release(due).await?;
         }
-        let after = record.last_tick_at.map_or(record.since, |last| last.max(record.since));
+        let after = record
+            .last_tick_at
+            .map_or(record.since, |last| last.max(record.since));
         let table = timetable(schedule)?;
         let next = match self.next.get(&schedule.name) {
             Some((told, next)) if *told == after => *next,
@@ -346,7 +348,10 @@ impl Duty for Schedules {
                 Some(record) => self.look_at(&due, record).await,
                 None => {
                     let state = &self.orchestrator.state;
-                    state.meet_instigator(leader, &due.instigator, now).await.map(|_| ())
+                    state
+                        .meet_instigator(leader, &due.instigator, now)
+                        .await
+                        .map(|_| ())
                 }
             };
             // One that fails does not hold up the others.
@@ -388,7 +393,9 @@ fn shown(at: DateTime<Utc>) -> String {
 /// The first instants behind one at which a schedule is due.
 pub fn next_ticks(schedule: &Schedule, after: DateTime<Utc>, count: usize) -> Result<Vec<DateTime<Utc>>> {
     let table = timetable(schedule)?;
-    Ok(std::iter::successors(table.next_after(after), |at| table.next_after(*at))
-        .take(count)
-        .collect())
+    Ok(
+        std::iter::successors(table.next_after(after), |at| table.next_after(*at))
+            .take(count)
+            .collect(),
+    )
 }

@@ -39,7 +39,9 @@ impl Wanted {
     /// A job of the project, by its name.
     pub fn job(project: &Project, name: &AssetName) -> Result<Self, Errors> {
         let jobs = &project.documents().jobs;
-        let job = jobs.get(name).ok_or_else(|| unknown("job", name.as_str(), jobs.keys()))?;
+        let job = jobs
+            .get(name)
+            .ok_or_else(|| unknown("job", name.as_str(), jobs.keys()))?;
         Self::of_job(project, &job.value)
     }
 

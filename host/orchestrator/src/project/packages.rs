@@ -99,7 +99,9 @@ impl Project {
             }
         }
         let sensors = self.loaded.sensors.values();
-        texts.extend(sensors.filter_map(|sensor| sensor.value.plugin.as_ref().map(|plugin| plugin.name.as_str())));
+        texts.extend(
+            sensors.filter_map(|sensor| sensor.value.plugin.as_ref().map(|plugin| plugin.name.as_str())),
+        );
         let mut wanted: Vec<Requirement> = texts.into_iter().filter_map(|text| text.parse().ok()).collect();
         wanted.sort_by_cached_key(ToString::to_string);
         wanted.dedup();

@@ -131,7 +131,10 @@ async fn a_schedule_is_never_due_again_and_a_sensor_looks_when_it_looks(place: &
         (sensor("both"), Ticked::Kept(vec![])),
     ] {
         met(place, &leader, &which).await;
-        let kept = place.store.keep_tick(&leader, &tick(&which, 0, 100, vec![])).await;
+        let kept = place
+            .store
+            .keep_tick(&leader, &tick(&which, 0, 100, vec![]))
+            .await;
         assert_eq!(kept.unwrap(), Ticked::Kept(vec![]));
         let mut seen = 1;
         for second in [100, 40] {
@@ -232,7 +235,11 @@ async fn a_buffered_tick_is_released_once(place: &Place) {
     let released = place.store.release_tick(&leader, &which, 1, &made).await.unwrap();
     assert_eq!(released, Ticked::Kept(vec![(made[0].id, Inserted::New)]));
     let other = [run("schedule:nightly:other")];
-    let again = place.store.release_tick(&leader, &which, 1, &other).await.unwrap();
+    let again = place
+        .store
+        .release_tick(&leader, &which, 1, &other)
+        .await
+        .unwrap();
     assert_eq!(again, Ticked::Stale);
     assert_eq!(runs(place).await, [made[0].id]);
     // The one that still waits goes with the schedule.
@@ -242,7 +249,11 @@ async fn a_buffered_tick_is_released_once(place: &Place) {
         .await
         .unwrap();
     assert_eq!(place.store.ticks(&which, &buffered).await.unwrap(), []);
-    let released = place.store.release_tick(&leader, &which, 2, &other).await.unwrap();
+    let released = place
+        .store
+        .release_tick(&leader, &which, 2, &other)
+        .await
+        .unwrap();
     assert_eq!(released, Ticked::Stale);
 }
 

@@ -211,7 +211,12 @@ pub trait TickStore: Send + Sync {
         why: &str,
     ) -> Result<bool>;
     /// Sets or deletes the cursor by hand. A look that is under way is then forgotten.
-    async fn set_cursor(&self, instigator: &Instigator, cursor: Option<&str>, at: DateTime<Utc>) -> Result<()>;
+    async fn set_cursor(
+        &self,
+        instigator: &Instigator,
+        cursor: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<()>;
     /// Forgets all that is known of one: its ticks, cursor, and whether it was started or stopped by hand. Keys of its
     /// runs stay used.
     async fn wipe_instigator(&self, instigator: &Instigator) -> Result<()>;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::{grant_faults, unknown};
 use crate::error::Error;
 use crate::plan::{AssetName, Selection, Timetable, TimetableError};
-use crate::schema::{Document, Job, LoadedProject, MAX_ATTEMPTS, OneOrMany, Overlap, Placed, Schedule, Sensor};
+use crate::schema::{
+    Document, Job, LoadedProject, MAX_ATTEMPTS, OneOrMany, Overlap, Placed, Schedule, Sensor,
+};
 
 /// A tag that begins like this is the host's own.
 const OWN_TAGS: &str = "tidegate/";
@@ -74,13 +76,23 @@ fn schedule(placed: &Placed<Schedule>, loaded: &LoadedProject, errors: &mut Vec<
                 .hint("write one of `job: NAME`, `select: ASSET` and `maintenance: {optimize: [ASSET]}`"),
         );
     }
-    launched(document, value.job.as_ref(), value.select.as_ref(), loaded, errors);
+    launched(
+        document,
+        value.job.as_ref(),
+        value.select.as_ref(),
+        loaded,
+        errors,
+    );
     partition(document, value.partition.as_ref(), errors);
     tags(document, &value.tags, errors);
     if value.maintenance.is_some() && value.overlap != Overlap::Skip {
         errors.push(
             document
-                .error("schema.schedule", "/overlap", "work on what was loaded never overlaps itself")
+                .error(
+                    "schema.schedule",
+                    "/overlap",
+                    "work on what was loaded never overlaps itself",
+                )
                 .hint("leave `overlap` out"),
         );
     }
@@ -150,7 +162,13 @@ fn sensor(placed: &Placed<Sensor>, loaded: &LoadedProject, errors: &mut Vec<Erro
                 .hint("write one of `job: NAME` and `select: ASSET`"),
         );
     }
-    launched(document, value.job.as_ref(), value.select.as_ref(), loaded, errors);
+    launched(
+        document,
+        value.job.as_ref(),
+        value.select.as_ref(),
+        loaded,
+        errors,
+    );
     partition(document, value.partition.as_ref(), errors);
     tags(document, &value.tags, errors);
     for (key, time) in [("interval", value.interval), ("timeout", value.timeout)] {
@@ -198,7 +216,10 @@ fn resource(document: &Document, name: &AssetName, loaded: &LoadedProject, error
             errors.push(unknown(document, "resource", pointer, name, &resources));
         }
         Some(found) if !["file", "s3"].contains(&found.value.connector.as_str()) => {
-            let message = format!("`{name}` is of type `{}`, and has no files", found.value.connector);
+            let message = format!(
+                "`{name}` is of type `{}`, and has no files",
+                found.value.connector
+            );
             errors.push(
                 document
                     .error("schema.sensor", pointer, message)

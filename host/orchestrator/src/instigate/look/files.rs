@@ -97,7 +97,10 @@ mod tests {
             found("in/orders-{partition}.csv", "in/orders-2024-01.csv"),
             Some("2024-01".into())
         );
-        assert_eq!(found("{partition}/*.csv", "2024-01-31/a.csv"), Some("2024-01-31".into()));
+        assert_eq!(
+            found("{partition}/*.csv", "2024-01-31/a.csv"),
+            Some("2024-01-31".into())
+        );
         assert_eq!(found("*/{partition}.gz", "x/2024.gz"), Some("2024".into()));
         assert_eq!(found("in/*.csv", "in/a.csv"), None);
         assert_eq!(found("in/a{partition}b", "in/ab"), None);
