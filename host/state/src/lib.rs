@@ -9,18 +9,22 @@
 mod pool;
 
 mod address;
+mod backfills;
 mod checkpoints;
 mod claims;
+mod dynamic_keys;
 mod error;
 mod events;
 mod fence;
 mod instigators;
 mod leader;
 mod materializations;
+mod partition_store;
 mod partitions;
 mod postgres;
 mod quarantine;
 mod queue;
+mod ranges;
 mod run_list;
 mod runs;
 mod slots;

@@ -98,8 +98,10 @@ fn wanted(project: &Project, launch: &LaunchJob) -> Result<Wanted, Errors> {
 }
 
 async fn enqueue(project: &Arc<Project>, launch: &LaunchJob, output: &Output) -> Result<(), Errors> {
-    let runs = wanted(project, launch)?.runs(project, launch.run_key.as_deref(), Utc::now())?;
+    let wanted = wanted(project, launch)?;
     let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
+    let (state, key) = (orchestrator.state.as_ref(), launch.run_key.as_deref());
+    let runs = wanted.runs(project, state, key, Utc::now()).await?;
     let mut launched = Vec::new();
     for run in &runs {
         let (id, known) = match orchestrator.state.insert_run(run).await? {
@@ -125,12 +127,13 @@ async fn enqueue(project: &Arc<Project>, launch: &LaunchJob, output: &Output) ->
 
 async fn carry_out(project: &Arc<Project>, launch: &LaunchJob, output: &Output) -> Result<ExitCode, Errors> {
     let wanted = wanted(project, launch)?;
-    let runs = wanted.runs(project, None, Utc::now())?;
+    let watch = Arc::new(Watch::new(output.is_json()));
+    let orchestrator = orchestrator(project, watch.clone(), None).await?;
+    let state = orchestrator.state.as_ref();
+    let runs = wanted.runs(project, state, None, Utc::now()).await?;
     if runs.is_empty() {
         return Err(Error::from(OrchestratorError::NothingSelected).into());
     }
-    let watch = Arc::new(Watch::new(output.is_json()));
-    let orchestrator = orchestrator(project, watch.clone(), None).await?;
     stop_when_told(&orchestrator, STOPPING);
     let mut code = ExitCode::SUCCESS;
     for run in runs {

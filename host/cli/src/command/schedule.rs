@@ -34,7 +34,9 @@ pub(crate) async fn run(
         }
         ScheduleCommand::Start { schedule } => ticks::switch(state, &of(schedule)?.1, true, output).await?,
         ScheduleCommand::Stop { schedule } => ticks::switch(state, &of(schedule)?.1, false, output).await?,
-        ScheduleCommand::Preview { schedule, at } => preview(&project, of(schedule)?.0, *at, output)?,
+        ScheduleCommand::Preview { schedule, at } => {
+            preview(&project, of(schedule)?.0, *at, state, output).await?;
+        }
         ScheduleCommand::Trigger { schedule } => {
             trigger(&project, of(schedule)?.0, state, output).await?;
         }
@@ -143,10 +145,11 @@ fn word(overlap: tidegate_core::schema::Overlap) -> String {
     text.as_str().unwrap_or_default().to_owned()
 }
 
-fn preview(
+async fn preview(
     project: &Project,
     schedule: &Schedule,
     at: Option<DateTime<Utc>>,
+    state: &dyn StateStore,
     output: &Output,
 ) -> Result<(), Errors> {
     let next = next_ticks(schedule, Utc::now(), 1)?;
@@ -168,8 +171,10 @@ fn preview(
         at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
     );
     let wanted = Wanted::of_schedule(project, schedule)?;
-    let runs = wanted.map(|wanted| wanted.runs(project, Some(&key), at));
-    let runs = runs.transpose()?.unwrap_or_default();
+    let runs = match wanted {
+        Some(wanted) => wanted.runs(project, state, Some(&key), at).await?,
+        None => Vec::new(),
+    };
     output.show(&json!({"at": at, "runs": ticks::launched(&runs)}), || {
         say!("a tick at {} would launch:", ticks::instant(at));
         ticks::say_launched(&runs);
@@ -192,8 +197,10 @@ async fn trigger(
         return Ok(());
     }
     let wanted = Wanted::of_schedule(project, schedule)?;
-    let runs = wanted.map(|wanted| wanted.runs(project, None, Utc::now()));
-    let runs = runs.transpose()?.unwrap_or_default();
+    let runs = match wanted {
+        Some(wanted) => wanted.runs(project, state, None, Utc::now()).await?,
+        None => Vec::new(),
+    };
     for run in &runs {
         state.insert_run(run).await?;
     }

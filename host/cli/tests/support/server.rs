@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::Project;
 
 /// A process that serves; killed when the test is over.
-pub(crate) struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Server {
     pub(crate) fn start(project: &Project, arguments: &[&str]) -> Self {

@@ -8,6 +8,7 @@ mod commit;
 mod config;
 mod destination;
 mod error;
+mod health;
 mod listing;
 mod object;
 mod partition;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
 use tidegate_core::port::{
-    Connector, Destination, FoundFile, MAX_FOUND, OpenDestination, OpenSource, Source,
+    AskHealth, Connector, Destination, FoundFile, Health, MAX_FOUND, OpenDestination, OpenSource, Source,
 };
 use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
@@ -121,6 +122,13 @@ impl Connector for S3Connector {
             });
         }
         Ok(Some(found))
+    }
+
+    async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
+        health::check(&ask)
+            .await
+            .map(Some)
+            .map_err(|error| vec![error.into()])
     }
 
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {

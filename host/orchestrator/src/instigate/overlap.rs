@@ -4,7 +4,7 @@ use tidegate_core::schema::Overlap;
 
 /// What stands in a tick's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Others {
+pub(super) struct Others {
     /// Runs of the schedule that have not ended.
     pub going: usize,
     /// Ticks that wait.
@@ -13,7 +13,7 @@ pub struct Others {
 
 /// What becomes of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is launched.
     Launch,
     /// What goes on is asked to stop, and it is launched.
@@ -28,7 +28,7 @@ pub enum Verdict {
 const MAX_WAITING: usize = 1_000;
 
 /// What becomes of a tick.
-pub fn judge(overlap: Overlap, others: Others) -> Verdict {
+pub(super) fn judge(overlap: Overlap, others: Others) -> Verdict {
     let free = others.going == 0 && others.waiting == 0;
     match overlap {
         Overlap::AllowAll => Verdict::Launch,

@@ -135,7 +135,7 @@ impl Schedules {
     /// state, and the tick is still due.
     async fn tick(&self, due: &Due<'_>, seen: i64, at: DateTime<Utc>) -> Result<NewTick> {
         let mut tick = due.tick(seen, at, TickOutcome::Launched);
-        let runs = match runs_at(&self.orchestrator, due.schedule, at) {
+        let runs = match runs_at(&self.orchestrator, due.schedule, at).await {
             Ok(runs) => runs,
             Err(error) => {
                 tick.outcome = TickOutcome::Failed;
@@ -188,7 +188,7 @@ impl Schedules {
             return Ok(());
         }
         // What it waited with cannot be launched any more: the schema has changed. Nothing is launched, and that is told.
-        let runs = match runs_at(&self.orchestrator, due.schedule, oldest.scheduled_at) {
+        let runs = match runs_at(&self.orchestrator, due.schedule, oldest.scheduled_at).await {
             Ok(runs) => runs,
             Err(error) => {
                 self.orchestrator.observer.warning(&error);
@@ -377,11 +377,11 @@ pub(super) fn timetable(schedule: &Schedule) -> Result<Timetable> {
 }
 
 /// The runs that a schedule launches at a tick.
-fn runs_at(orchestrator: &Orchestrator, schedule: &Schedule, at: DateTime<Utc>) -> Result<Vec<NewRun>> {
-    let project = &orchestrator.project;
+async fn runs_at(orchestrator: &Orchestrator, schedule: &Schedule, at: DateTime<Utc>) -> Result<Vec<NewRun>> {
+    let (project, state) = (&orchestrator.project, orchestrator.state.as_ref());
     let key = format!("schedule:{}:{}", schedule.name, shown(at));
     match Wanted::of_schedule(project, schedule).map_err(first)? {
-        Some(wanted) => wanted.runs(project, Some(&key), at),
+        Some(wanted) => wanted.runs(project, state, Some(&key), at).await,
         None => Ok(Vec::new()),
     }
 }

@@ -19,7 +19,6 @@ use super::maintenance::first;
 use super::standing::{Standing, State};
 use super::wanted::Wanted;
 use crate::daemon::Duty;
-use crate::project::Project;
 use crate::run::Orchestrator;
 
 /// A sensor that fails is asked less and less often: its interval doubles so many times at most.
@@ -225,11 +224,11 @@ pub async fn evaluate(
             .later()
             .hint("give the sensor a longer `timeout`, or less to look at"));
     };
-    Ok(launch(&orchestrator.project, sensor, &wanted, looked?, at))
+    Ok(launch(orchestrator, sensor, &wanted, looked?, at).await)
 }
 
-fn launch(
-    project: &Project,
+async fn launch(
+    orchestrator: &Orchestrator,
     sensor: &Sensor,
     wanted: &Wanted,
     looked: Looked,
@@ -238,7 +237,7 @@ fn launch(
     let mut runs = Vec::new();
     let mut error = None;
     for request in &looked.requests {
-        match runs_of(project, sensor, wanted, request, at) {
+        match runs_of(orchestrator, sensor, wanted, request, at).await {
             Ok(more) => runs.extend(more),
             // A file with a wrong name is none the next time either: it is told, and passed by.
             Err(refused) => error = error.or(Some(refused)),
@@ -252,8 +251,8 @@ fn launch(
     }
 }
 
-fn runs_of(
-    project: &Project,
+async fn runs_of(
+    orchestrator: &Orchestrator,
     sensor: &Sensor,
     wanted: &Wanted,
     request: &Request,
@@ -265,5 +264,6 @@ fn runs_of(
     }
     wanted.tags.extend(request.tags.iter().cloned());
     let key = format!("sensor:{}:{}", sensor.name, request.key);
-    wanted.runs(project, Some(&key), at)
+    let (project, state) = (&orchestrator.project, orchestrator.state.as_ref());
+    wanted.runs(project, state, Some(&key), at).await
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
-use tidegate_core::port::NewRun;
+use tidegate_core::port::{NewRun, StateStore};
 use tidegate_core::schema::{Job, OneOrMany, RetryDecl, Schedule, Sensor};
 use tidegate_core::{Error, Errors, Kind, Result};
 
@@ -110,7 +110,13 @@ impl Wanted {
 
     /// The runs that this comes to at an instant, one for each slice that is named. `key` names them: a second run of one
     /// key is not made. No run where no slice has ended.
-    pub fn runs(&self, project: &Project, key: Option<&str>, at: DateTime<Utc>) -> Result<Vec<NewRun>> {
+    pub async fn runs(
+        &self,
+        project: &Project,
+        state: &dyn StateStore,
+        key: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<NewRun>> {
         let choice = self.partition.clone().map(OneOrMany);
         let each = Slices::of(choice.as_ref(), at);
         let several = each.len() > 1;
@@ -120,7 +126,7 @@ impl Wanted {
                 Some(slice) if several => format!("{key}:{slice}"),
                 _ => key.to_owned(),
             });
-            let items = slices.items(project, &self.assets)?;
+            let items = slices.items(project, state, &self.assets).await?;
             if !items.is_empty() {
                 runs.push(self.run(project, slices.key(), items, key));
             }

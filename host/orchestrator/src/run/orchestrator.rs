@@ -112,11 +112,6 @@ impl Orchestrator {
             .collect()
     }
 
-    /// Runs were queued: a worker of this process looks at once.
-    pub fn ring(&self) {
-        self.bell.notify_one();
-    }
-
     pub(super) fn waits(&self) -> bool {
         self.serving.load(Ordering::Relaxed)
     }

@@ -19,5 +19,6 @@ mod partitions;
 mod quarantine;
 mod queue;
 mod runs;
+mod slices;
 mod slots;
 mod ticks;
