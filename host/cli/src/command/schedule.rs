@@ -76,7 +76,7 @@ fn when(schedule: &Schedule) -> String {
 }
 
 async fn list(project: &Project, state: &dyn StateStore, output: &Output) -> Result<()> {
-    let known = ticks::known(state).await?;
+    let known = state.instigators().await?;
     let now = Utc::now();
     let mut table = Table::new(&["schedule", "state", "when", "launches", "last tick", "next tick"]);
     let mut listed = Vec::new();

@@ -94,7 +94,7 @@ fn looks_at(sensor: &Sensor) -> String {
 }
 
 async fn list(project: &Project, state: &dyn StateStore, output: &Output) -> Result<()> {
-    let known = ticks::known(state).await?;
+    let known = state.instigators().await?;
     let mut table = Table::new(&["sensor", "state", "looks at", "interval", "launches", "last look"]);
     let mut listed = Vec::new();
     for (name, placed) in &project.documents().sensors {

@@ -158,11 +158,6 @@ pub(super) fn say_launched(runs: &[NewRun]) {
     }
 }
 
-/// How one stands, with what is known of it.
-pub(super) async fn known(state: &dyn StateStore) -> Result<Vec<InstigatorRecord>> {
-    state.instigators().await
-}
-
 /// The record of one among all.
 pub(super) fn record_of<'a>(
     known: &'a [InstigatorRecord],
