@@ -16,6 +16,7 @@ mod dynamic_keys;
 mod error;
 mod events;
 mod fence;
+mod instigators;
 mod leader;
 mod materializations;
 mod partition_store;
@@ -29,6 +30,7 @@ mod runs;
 mod slots;
 mod sqlite;
 mod store;
+mod ticks;
 mod values;
 mod workers;
 

@@ -21,3 +21,4 @@ mod queue;
 mod runs;
 mod slices;
 mod slots;
+mod ticks;
