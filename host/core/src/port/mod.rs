@@ -26,9 +26,9 @@ pub use engine::{EncodedTask, Engine};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use state::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
-    Materialization, NewRun, PartitionState, PoolLimit, QuarantineEntry, QueueStore, RunFilter, RunMove,
-    RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent, TagLimit, TakeRuns, TaskCounts,
-    WorkerRecord,
+    MaintenanceStore, Materialization, NewRun, PartitionState, PoolLimit, Pruned, QuarantineEntry,
+    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
+    TableSize, TagLimit, TakeRuns, TaskCounts, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -13,6 +13,7 @@ mod claims;
 mod events;
 mod fence;
 mod leader;
+mod maintenance;
 mod materializations;
 mod opening;
 mod partitions;

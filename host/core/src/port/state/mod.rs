@@ -6,6 +6,7 @@ mod attempt;
 mod counts;
 mod event;
 mod leader;
+mod maintenance;
 mod materialization;
 mod queue;
 mod run;
@@ -21,6 +22,7 @@ pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, Po
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
+pub use maintenance::{MaintenanceStore, Pruned, TableSize};
 pub use materialization::{Checkpoint, Materialization, QuarantineEntry};
 pub use queue::{QueueStore, TagLimit, TakeRuns, WorkerRecord};
 pub use run::{Inserted, NewRun, RunFilter, RunRecord, RunState};
@@ -31,7 +33,7 @@ pub use run_move::RunMove;
 /// Every call is one transaction: it happens whole or not at all. Calls that name an [`AttemptKey`] answer `false` and
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
-pub trait StateStore: QueueStore + LeaderStore + Send + Sync {
+pub trait StateStore: QueueStore + LeaderStore + MaintenanceStore + Send + Sync {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;
     /// Moves a run from one state to another, and keeps the event of it; `false`, with nothing changed, where the run is
