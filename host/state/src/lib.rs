@@ -9,6 +9,7 @@
 mod pool;
 
 mod address;
+mod catalogue;
 mod checkpoints;
 mod claims;
 mod error;
@@ -28,6 +29,7 @@ mod runs;
 mod slots;
 mod sqlite;
 mod store;
+mod transfer;
 mod values;
 mod workers;
 

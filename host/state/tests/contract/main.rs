@@ -21,3 +21,4 @@ mod quarantine;
 mod queue;
 mod runs;
 mod slots;
+mod transfer;
