@@ -70,6 +70,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
         Command::Asset { command } => command::asset::run(project, command, output).await,
         Command::Serve(serve) => command::serve::run(project, serve, output).await,
         Command::Runs { command } => command::runs::run(project, command, output).await,
+        Command::State { command } => command::state::run(project, command, output).await,
         Command::Clickhouse { command } => command::clickhouse::run(project, command, output).await,
         Command::Quarantine { command } => command::quarantine::run(project, command, output).await,
         Command::Plugin { command } => command::plugin::run(project, command, output).await,

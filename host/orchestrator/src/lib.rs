@@ -10,7 +10,9 @@ mod error;
 mod project;
 mod run;
 
-pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
+pub use daemon::{
+    Daemon, Duty, LEADER_LEASE_MS, Maintenance, Monitor, Removed, WORKER_LEASE_MS, prunable, prune,
+};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, WorkPolicy, secret_names};

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod runs;
+mod state;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use tidegate_core::schema::ByteSize;
 use crate::command::plugin::{Language, Role};
 
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
+pub(crate) use state::StateCommand;
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
 #[derive(Debug, Parser)]
@@ -105,6 +107,15 @@ pub(crate) enum Command {
     Runs {
         #[command(subcommand)]
         command: RunsCommand,
+    },
+    /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
+    #[command(after_help = "Examples:
+  tidegate state prune --dry-run
+  tidegate state export state.jsonl
+  TIDEGATE_STATE=postgres://tidegate@localhost/tidegate tidegate state import state.jsonl")]
+    State {
+        #[command(subcommand)]
+        command: StateCommand,
     },
     /// Look at the ClickHouse table of an asset, and merge its parts.
     Clickhouse {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Daemon, Duty, Monitor, Orchestrator, PartitionOutcome, RunObserver, WorkerConfig,
+    Daemon, Duty, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver, WorkerConfig,
 };
 
 use crate::arguments::{ProjectAt, Serve, ServeRole};
@@ -48,7 +48,10 @@ pub(crate) async fn run(at: &ProjectAt, serve: &Serve, _output: &Output) -> Resu
 fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
     let of = orchestrator.clone();
     Daemon::new(orchestrator.clone(), move || {
-        let duties: Vec<Box<dyn Duty>> = vec![Box::new(Monitor::new(of.clone()))];
+        let duties: Vec<Box<dyn Duty>> = vec![
+            Box::new(Monitor::new(of.clone())),
+            Box::new(Maintenance::new(of.clone())),
+        ];
         duties
     })
 }
