@@ -111,6 +111,11 @@ fn services(action: &Action) -> Result<(), String> {
                 }
                 Service::S3 => {
                     venv::install()?;
+                    println!(
+                        "export {}={}",
+                        services::s3::PROGRAM_VARIABLE,
+                        services::s3::program()?.display()
+                    );
                     (services::s3::URL_VARIABLE, services::s3::up()?.detach())
                 }
                 Service::Clickhouse => {

@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .env("PATH", path)
         .env(postgres::URL_VARIABLE, server.url())
         .env(s3::URL_VARIABLE, objects.address())
+        .env(s3::PROGRAM_VARIABLE, s3::program()?)
         .env(oci::HOST_VARIABLE, artifacts.address())
         .env(clickhouse::URL_VARIABLE, warehouse.address())
         .env(clickhouse::PYTHON_VARIABLE, clickhouse::python()?);

@@ -155,7 +155,12 @@ async fn measure(name: &str, address: &str, folder: &Path) {
     let mut took: Vec<f64> = newest(&orchestrator, ALONE)
         .await
         .iter()
-        .map(|run| (run.finished_at.unwrap() - run.created_at).num_microseconds().unwrap() as f64 / 1e3)
+        .map(|run| {
+            (run.finished_at.unwrap() - run.created_at)
+                .num_microseconds()
+                .unwrap() as f64
+                / 1e3
+        })
         .collect();
     took.sort_by(f64::total_cmp);
     println!(

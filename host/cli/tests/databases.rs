@@ -66,6 +66,7 @@ async fn example() -> Project {
 async fn rows_go_from_postgres_through_plugins_into_clickhouse_and_on_to_a_bucket() {
     let project = example().await;
     project.tidegate(&["check"]).succeeded();
+    project.tidegate(&["check", "--connect"]).succeeded();
     project.tidegate(&["run", "--all"]).succeeded();
     let ask = |sql: &str| {
         project

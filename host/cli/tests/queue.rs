@@ -111,7 +111,12 @@ fn wait_for(project: &Project, run: &str, states: &[&str]) -> Value {
 fn assert_true(shown: &Value) {
     assert_eq!(shown["run"]["state"], "succeeded", "{shown:#}");
     let events = shown["events"].as_array().unwrap();
-    let of = |kind: &str| events.iter().filter(|event| event["kind"] == kind).collect::<Vec<_>>();
+    let of = |kind: &str| {
+        events
+            .iter()
+            .filter(|event| event["kind"] == kind)
+            .collect::<Vec<_>>()
+    };
     let mut at = "queued".to_owned();
     for event in of("run_state") {
         assert_eq!(event["data"]["from"], at, "{shown:#}");
@@ -120,13 +125,20 @@ fn assert_true(shown: &Value) {
     assert_eq!(at, "succeeded");
     let partitions = shown["partitions"].as_array().unwrap();
     assert_eq!(of("materialized").len(), partitions.len(), "{shown:#}");
-    assert_eq!(shown["materializations"].as_array().unwrap().len(), partitions.len());
+    assert_eq!(
+        shown["materializations"].as_array().unwrap().len(),
+        partitions.len()
+    );
     let attempts: usize = partitions
         .iter()
         .map(|partition| partition["attempts"].as_array().unwrap().len())
         .sum();
     assert_eq!(of("attempt_started").len(), attempts, "{shown:#}");
-    assert_eq!(of("attempt_failed").len(), attempts - partitions.len(), "{shown:#}");
+    assert_eq!(
+        of("attempt_failed").len(),
+        attempts - partitions.len(),
+        "{shown:#}"
+    );
 }
 
 #[test]
@@ -144,7 +156,12 @@ fn queued_runs_are_carried_out_by_priority_and_a_key_makes_one() {
         assert_true(&wait_for(&project, run, &["succeeded"]));
     }
     server.stop();
-    let started = |run: &str| shown(&project, run)["run"]["started_at"].as_str().unwrap().to_owned();
+    let started = |run: &str| {
+        shown(&project, run)["run"]["started_at"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     assert!(started(&first) < started(&late) && started(&late) < started(&keyed));
     let tagged = project.json(&["runs", "list", "--tag", "team=sales"]);
     assert_eq!(tagged.as_array().unwrap().len(), 1);
@@ -203,7 +220,12 @@ fn an_attempt_is_made_again_as_the_schema_says() {
     loop {
         let shown = shown(&project, &run);
         let attempts = shown["partitions"][0]["attempts"].as_array().unwrap();
-        if attempts.iter().filter(|attempt| attempt["state"] == "failed").count() >= 2 {
+        if attempts
+            .iter()
+            .filter(|attempt| attempt["state"] == "failed")
+            .count()
+            >= 2
+        {
             break;
         }
         assert!(started.elapsed() < Duration::from_mins(1), "{shown:#}");
@@ -228,9 +250,7 @@ fn an_attempt_that_takes_too_long_is_stopped_and_shows_nothing() {
     let project = project();
     let text = std::fs::read_to_string(project.path("schemas/assets/flights.yaml")).unwrap();
     project.write("schemas/assets/flights.yaml", format!("{text}timeout: 40ms\n"));
-    project
-        .tidegate(&["run", "flights"])
-        .failed(6, "attempt.timeout");
+    project.tidegate(&["run", "flights"]).failed(6, "attempt.timeout");
     assert!(!project.is_loaded("flights"));
     assert_eq!(project.last_state(), "failed");
     // What it had made durable is not lost.
@@ -293,7 +313,9 @@ fn killed_again_and_again(project: &Project, servers: usize, seed: u64) {
     project.tidegate(&["check"]).succeeded();
     let mut runs: Vec<String> = (0..12).map(|_| queue(project, &["small"])).collect();
     runs.push(queue(project, &["flights", "--priority", "1"]));
-    let mut serving: Vec<Server> = (0..servers).map(|_| Server::start(project, &["--runs", "2"])).collect();
+    let mut serving: Vec<Server> = (0..servers)
+        .map(|_| Server::start(project, &["--runs", "2"]))
+        .collect();
     for round in 0..8 {
         std::thread::sleep(Duration::from_millis(random.random_range(150..900)));
         let index = round % servers;

@@ -18,7 +18,8 @@ pub fn can_pull(task: &PartitionTask, destination: &dyn Destination) -> bool {
         && task.checks.is_empty()
         && task.limit_rows.is_none()
         && task.source.cursor.is_none()
-        && destination.pulls(&task.source, task.partition.as_ref())
+        && task.reads_at_once()
+        && destination.pulls(&task.source, task.read_slice())
 }
 
 /// Lets the destination fetch the rows, and shows them.
@@ -34,7 +35,7 @@ pub(crate) async fn pull(
     let pulled = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(FlowError::Cancelled.into()),
-        pulled = destination.pull(source, task.partition.as_ref()) => pulled,
+        pulled = destination.pull(source, task.read_slice()) => pulled,
     };
     let confirmed = match pulled {
         Ok(rows) => progress.confirm().await.map(|()| rows),

@@ -1,6 +1,7 @@
 //! What goes wrong around runs.
 
-use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
+use tidegate_core::plan::{AssetName, BackfillId, PartitionKey, RunId, WorkerId};
+use tidegate_core::port::BackfillState;
 use tidegate_core::{Error, Kind};
 
 /// An error of the orchestrator itself.
@@ -28,6 +29,12 @@ pub enum OrchestratorError {
         /// Why not.
         why: String,
     },
+    /// The text cannot be a dynamic key.
+    #[error("{0}")]
+    PartitionKey(String),
+    /// The asset's keys are not added one by one.
+    #[error("the asset `{0}` has no dynamic partitions")]
+    NotDynamic(AssetName),
     /// Another attempt works on the asset partition.
     #[error("`{asset}` {partition} is being materialized by run {run} on {worker}")]
     Held {
@@ -64,6 +71,25 @@ pub enum OrchestratorError {
         /// Why not.
         why: String,
     },
+    /// No slice is to be made.
+    #[error("no partition is to be made")]
+    NothingToBackfill,
+    /// Two assets of one backfill are not sliced alike.
+    #[error("the assets `{0}` and `{1}` are not sliced alike")]
+    SlicedOtherwise(AssetName, AssetName),
+    /// No backfill has that id.
+    #[error("there is no backfill `{0}`")]
+    UnknownBackfill(String),
+    /// A backfill cannot go from one state to another.
+    #[error("backfill {backfill} is {} and cannot be made {}", .state.text(), .to.text())]
+    BackfillState {
+        /// Which backfill.
+        backfill: BackfillId,
+        /// Its state.
+        state: BackfillState,
+        /// The state that it was to come to.
+        to: BackfillState,
+    },
     /// An attempt took longer than it may.
     #[error("the attempt at `{asset}` {partition} took longer than its `timeout` of {timeout_ms} ms")]
     Timeout {
@@ -93,6 +119,14 @@ pub enum OrchestratorError {
         /// The system's words.
         why: String,
     },
+    /// A resource was not done answering in time.
+    #[error("the resource `{resource}` was not done answering within {limit_ms} ms")]
+    Unfinished {
+        /// Which resource.
+        resource: AssetName,
+        /// How long it was given.
+        limit_ms: u64,
+    },
     /// The connector does not exist.
     #[error("no connector is called `{0}`")]
     UnknownConnector(String),
@@ -111,7 +145,10 @@ impl From<OrchestratorError> for Error {
                 Self::new(Kind::Usage, "run.partition", message).hint("leave --partition out")
             }
             OrchestratorError::Partition { .. } => Self::new(Kind::Usage, "run.partition", message)
-                .hint("`tidegate plan ASSET` shows the asset's partitions"),
+                .hint("`tidegate asset partitions ASSET` shows the asset's partitions"),
+            OrchestratorError::PartitionKey(_) => Self::new(Kind::Usage, "partition.key", message),
+            OrchestratorError::NotDynamic(_) => Self::new(Kind::Usage, "partition.not_dynamic", message)
+                .hint("keys are added to `partitions: {dynamic: …}`; others follow from the schema"),
             OrchestratorError::Held { .. } => Self::new(Kind::State, "attempt.held", message)
                 .later()
                 .hint("wait for that run to end; if its worker is gone, its lease ends within half a minute"),
@@ -123,6 +160,16 @@ impl From<OrchestratorError> for Error {
                 Self::new(Kind::Usage, "run.not_cancellable", message)
                     .hint("only a run that waits or goes on can be cancelled")
             }
+            OrchestratorError::NothingToBackfill => Self::new(Kind::Usage, "backfill.nothing", message)
+                .hint("`tidegate asset partitions ASSET` shows how they stand"),
+            OrchestratorError::SlicedOtherwise(..) => {
+                Self::new(Kind::Usage, "backfill.sliced_otherwise", message)
+                    .hint("make a backfill for each, in the order in which they are made from each other")
+            }
+            OrchestratorError::UnknownBackfill(_) => Self::new(Kind::Usage, "backfill.unknown", message)
+                .hint("`tidegate backfill list` shows the backfills"),
+            OrchestratorError::BackfillState { .. } => Self::new(Kind::Usage, "backfill.state", message)
+                .hint("a cancelled backfill is over; make another with `--missing`"),
             OrchestratorError::Timeout { .. } => Self::new(Kind::Resource, "attempt.timeout", message)
                 .later()
                 .hint("give the asset a longer `timeout`, or slice it into partitions"),
@@ -133,6 +180,9 @@ impl From<OrchestratorError> for Error {
             }
             OrchestratorError::Worker { .. } => Self::new(Kind::Resource, "run.worker", message)
                 .hint("the project's .tidegate folder must be writable"),
+            OrchestratorError::Unfinished { .. } => Self::new(Kind::Resource, "resource.unfinished", message)
+                .later()
+                .hint("look for what holds it up: the name's lookup, the network, or what the service is busy with"),
             OrchestratorError::UnknownConnector(_) => Self::new(Kind::Internal, "run.connector", message),
         }
     }

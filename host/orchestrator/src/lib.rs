@@ -4,20 +4,25 @@
 //! [`Orchestrator`] makes runs of it: states, queue, claims, leases, retries. [`LocalEngine`] runs attempts in this process.
 //! [`Daemon`] does what goes on by itself, in one process of many.
 
+mod backfill;
 mod daemon;
 mod engine;
 mod error;
 mod project;
 mod run;
 
+pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
 pub use daemon::{
     Daemon, Duty, LEADER_LEASE_MS, Maintenance, Monitor, Removed, WORKER_LEASE_MS, prunable, prune,
 };
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
-pub use project::{AssetPlan, Lookup, PlannedStep, Project, ProjectConfig, WorkPolicy, secret_names};
+pub use project::{
+    Above, AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth,
+    WorkPolicy, secret_names,
+};
 pub use run::{
     Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,
-    WorkerConfig, Workers,
+    WorkerConfig, Workers, add_dynamic_keys, dynamic_keys, remove_dynamic_keys,
 };
 pub use tidegate_plugin::package::Locking;

@@ -179,10 +179,14 @@ impl PluginSource {
             stream: request.stream.to_owned(),
             columns: request.columns.iter().map(|column| column.name.clone()).collect(),
             cursor: cursor.clone(),
-            partition: request.partition.map(|partition| wit::Partition {
-                key: partition.key.0.clone(),
-                start_ms: partition.start.timestamp_millis(),
-                end_ms: partition.end.timestamp_millis(),
+            partition: request.partition.map(|partition| {
+                let time = partition.time.as_ref();
+                wit::Partition {
+                    key: partition.key.0.clone(),
+                    // A slice of a value alone has every instant in it.
+                    start_ms: time.map_or(i64::MIN, |time| time.start.timestamp_millis()),
+                    end_ms: time.map_or(i64::MAX, |time| time.end.timestamp_millis()),
+                }
             }),
         };
         let mut instance = open::<SourcePlugin>(opening).await?;

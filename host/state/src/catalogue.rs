@@ -52,6 +52,20 @@ pub(crate) const TABLES: &[Table] = &[
         sequence: None,
     },
     Table {
+        name: "backfills",
+        columns: &[
+            ("id", Id),
+            ("state", Text),
+            ("request", Json),
+            ("runs", Integer),
+            ("concurrency", Integer),
+            ("created_at", Instant),
+            ("updated_at", Instant),
+        ],
+        order: "id",
+        sequence: None,
+    },
+    Table {
         name: "run_partitions",
         columns: &[
             ("run", Id),
@@ -82,6 +96,30 @@ pub(crate) const TABLES: &[Table] = &[
         sequence: None,
     },
     Table {
+        name: "dynamic_keys",
+        columns: &[("name", Text), ("partition_key", Text), ("added_at", Instant)],
+        order: "name, partition_key",
+        sequence: None,
+    },
+    Table {
+        name: "partition_cuts",
+        columns: &[("asset", Text), ("cut", Text)],
+        order: "asset",
+        sequence: None,
+    },
+    Table {
+        name: "partition_ranges",
+        columns: &[
+            ("asset", Text),
+            ("cut", Text),
+            ("first_key", Text),
+            ("last_key", Text),
+            ("state", Text),
+        ],
+        order: "asset, cut, first_key",
+        sequence: None,
+    },
+    Table {
         name: "attempts",
         columns: &[
             ("run", Id),
@@ -95,6 +133,9 @@ pub(crate) const TABLES: &[Table] = &[
             ("lease_until", Instant),
             ("finished_at", Instant),
             ("error", Json),
+            ("cut", Text),
+            ("previous_key", Text),
+            ("next_key", Text),
         ],
         order: "run, asset, partition_key, attempt",
         sequence: None,

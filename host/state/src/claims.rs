@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::types::Uuid;
-use tidegate_core::plan::{Epoch, RunId, WorkerId};
+use tidegate_core::plan::{Epoch, RangeState, RunId, WorkerId};
 use tidegate_core::port::{AttemptKey, Claim, Claiming, Event, EventKind};
 use tidegate_core::{Error, Kind};
 
 use crate::error::StateError;
 use crate::fence::{end_attempt, failure};
 use crate::pool::Pool;
+use crate::ranges::{adopt, mark};
 use crate::values::{from_integer, instant, to_json};
 use crate::{events, slots};
 
@@ -41,6 +42,54 @@ impl Holder {
     }
 }
 
+/// Inserts the attempt, with where its slice stands; answers its number.
+macro_rules! insert_attempt {
+    ($tx:ident, $wanted:ident, $epoch:expr) => {{
+        let place = $wanted.place;
+        sqlx::query_scalar(
+            "INSERT INTO attempts
+                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until,
+                  cut, previous_key, next_key)
+             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7, $8, $9, $10
+             FROM attempts WHERE run = $1 AND asset = $2 AND partition_key = $3
+             RETURNING attempt",
+        )
+        .bind($wanted.run.0)
+        .bind($wanted.asset.as_str())
+        .bind($wanted.partition.0.as_str())
+        .bind($epoch)
+        .bind($wanted.worker.0.as_str())
+        .bind(instant($wanted.at))
+        .bind(instant($wanted.lease_until))
+        .bind(place.map(|place| place.cut.to_string()))
+        .bind(
+            place
+                .and_then(|place| place.previous.as_ref())
+                .map(|key| key.0.as_str()),
+        )
+        .bind(
+            place
+                .and_then(|place| place.next.as_ref())
+                .map(|key| key.0.as_str()),
+        )
+        .fetch_one(&mut *$tx)
+        .await?
+    }};
+}
+
+/// What is kept of an attempt that begins.
+fn begun(wanted: &Claiming<'_>, attempt: u32, epoch: i64) -> Event {
+    Event {
+        run: wanted.run,
+        asset: Some(wanted.asset.clone()),
+        partition: Some(wanted.partition.clone()),
+        attempt: Some(attempt),
+        kind: EventKind::AttemptStarted,
+        data: json!({"epoch": epoch, "worker": wanted.worker}),
+        at: wanted.at,
+    }
+}
+
 /// The fence's lock is taken first and held to the end, so claims on one asset partition come one after the other.
 pub(crate) async fn claim(pool: &Pool, wanted: &Claiming<'_>) -> Result<Claim, StateError> {
     let (asset, partition) = (wanted.asset.as_str(), wanted.partition.0.as_str());
@@ -53,6 +102,7 @@ pub(crate) async fn claim(pool: &Pool, wanted: &Claiming<'_>) -> Result<Claim, S
             epoch: Epoch(epoch),
         })
     };
+    let cut = wanted.place.map(|place| place.cut.to_string());
     let (attempt, epoch): (i64, i64) = in_transaction!(pool, |tx, dialect| {
         sqlx::query(
             "INSERT INTO fences (asset, partition_key, epoch) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -100,7 +150,11 @@ pub(crate) async fn claim(pool: &Pool, wanted: &Claiming<'_>) -> Result<Claim, S
                 wanted.at,
                 Some(to_json("the lost attempt's error", &error)?)
             );
+            mark!(tx, dialect, &lost, RangeState::Failed);
             events::insert!(tx, dialect, &failure(&lost, &error, wanted.at));
+        }
+        if let Some(cut) = &cut {
+            adopt!(tx, asset, cut.as_str());
         }
         if let Some(pool) = slots::first_full!(tx, dialect, wanted) {
             // What a lost attempt held is free all the same.
@@ -132,32 +186,9 @@ pub(crate) async fn claim(pool: &Pool, wanted: &Claiming<'_>) -> Result<Claim, S
         .bind(partition)
         .fetch_one(&mut *tx)
         .await?;
-        let attempt: i64 = sqlx::query_scalar(
-            "INSERT INTO attempts
-                 (run, asset, partition_key, attempt, epoch, worker, state, started_at, lease_until)
-             SELECT $1, $2, $3, COALESCE(MAX(attempt), 0) + 1, $4, $5, 'running', $6, $7
-             FROM attempts WHERE run = $1 AND asset = $2 AND partition_key = $3
-             RETURNING attempt",
-        )
-        .bind(wanted.run.0)
-        .bind(asset)
-        .bind(partition)
-        .bind(epoch)
-        .bind(wanted.worker.0.as_str())
-        .bind(instant(wanted.at))
-        .bind(instant(wanted.lease_until))
-        .fetch_one(&mut *tx)
-        .await?;
+        let attempt: i64 = insert_attempt!(tx, wanted, epoch);
         slots::occupy!(tx, wanted, attempt);
-        let begun = Event {
-            run: wanted.run,
-            asset: Some(wanted.asset.clone()),
-            partition: Some(wanted.partition.clone()),
-            attempt: Some(from_integer("attempt", attempt)?),
-            kind: EventKind::AttemptStarted,
-            data: json!({"epoch": epoch, "worker": wanted.worker}),
-            at: wanted.at,
-        };
+        let begun = begun(wanted, from_integer("attempt", attempt)?, epoch);
         events::insert!(tx, dialect, &begun);
         (attempt, epoch)
     });

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use tidegate_core::plan::RangeState;
 use tidegate_core::port::{AttemptKey, Event, EventKind, Materialization, QuarantineEntry};
 
 use crate::error::StateError;
 use crate::pool::Pool;
+use crate::ranges::mark;
 use crate::values::{instant, to_json};
 use crate::{events, materializations, quarantine};
 
@@ -137,6 +139,7 @@ pub(crate) async fn fail(
     in_transaction!(pool, |tx, dialect| {
         unless_holds_return!(tx, dialect, attempt);
         end_attempt!(tx, attempt, "failed", at, Some(&column));
+        mark!(tx, dialect, attempt, RangeState::Failed);
         events::insert!(tx, dialect, &failure(attempt, error, at));
     });
     Ok(true)
@@ -162,6 +165,7 @@ pub(crate) async fn finish(
             materialization.at,
             None::<&sqlx::types::Json<serde_json::Value>>
         );
+        mark!(tx, dialect, attempt, RangeState::Materialized);
         materializations::insert!(tx, attempt, &columns);
         quarantine::insert!(tx, &entries);
         for entry in quarantined {

@@ -9,9 +9,11 @@
 mod pool;
 
 mod address;
+mod backfills;
 mod catalogue;
 mod checkpoints;
 mod claims;
+mod dynamic_keys;
 mod error;
 mod events;
 mod fence;
@@ -19,11 +21,13 @@ mod leader;
 mod maintenance;
 mod materializations;
 mod months;
+mod partition_store;
 mod partitions;
 mod postgres;
 mod prune;
 mod quarantine;
 mod queue;
+mod ranges;
 mod run_list;
 mod runs;
 mod slots;

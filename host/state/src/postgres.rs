@@ -46,6 +46,9 @@ pub(crate) fn go_on_from(_table: &str, sequence: &str, last: i64) -> Vec<String>
 pub(crate) const LOCK_FENCE: &str =
     "SELECT epoch FROM fences WHERE asset = $1 AND partition_key = $2 FOR UPDATE";
 
+/// Makes the ranges of an asset the transaction's own until it ends. Taken behind [`LOCK_FENCE`], where both are.
+pub(crate) const LOCK_RANGES: &str = "SELECT cut FROM partition_cuts WHERE asset = $1 FOR UPDATE";
+
 /// Makes a run's event log the transaction's own until it ends. Rows that refer to the run can still be inserted.
 pub(crate) const LOCK_RUN: &str = "SELECT id FROM runs WHERE id = $1 FOR NO KEY UPDATE";
 

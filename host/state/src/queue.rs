@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
+use sqlx::types::Uuid;
 use tidegate_core::Result;
 use tidegate_core::plan::{RunId, WorkerId};
-use tidegate_core::port::{QueueStore, RunMove, RunRecord, RunState, TagLimit, TakeRuns, WorkerRecord};
+use tidegate_core::port::{BACKFILL_TAG, QueueStore, RunMove, RunRecord, RunState, TagLimit, TakeRuns, WorkerRecord};
 
 use crate::error::StateError;
 use crate::pool::Pool;
@@ -99,17 +100,41 @@ async fn take_runs(pool: &Pool, take: &TakeRuns<'_>) -> Result<Vec<RunRecord>, S
             .await?;
             most = most.min(limit.saturating_sub(u32::try_from(going).unwrap_or(u32::MAX)));
         }
+        // A backfill that is not open lets none of its runs go on.
+        let backfills: Vec<(Uuid, String, Option<i64>)> = sqlx::query_as(
+            "SELECT id, state, concurrency FROM backfills
+             WHERE state IN ('queueing', 'paused') OR (state = 'open' AND concurrency IS NOT NULL)",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let held = backfills.into_iter().map(|(id, state, concurrency)| TagLimit {
+            key: BACKFILL_TAG.into(),
+            value: Some(id.to_string()),
+            limit: match (state.as_str(), concurrency) {
+                ("open", Some(limit)) => u32::try_from(limit).unwrap_or(u32::MAX),
+                _ => 0,
+            },
+        });
+        let limits: Vec<TagLimit> = take.tag_limits.iter().cloned().chain(held).collect();
         let mut room = Room {
-            limits: take.tag_limits,
+            limits: &limits,
             used: BTreeMap::new(),
         };
-        for limit in take.tag_limits {
+        for limit in &limits {
+            if limit.limit == 0
+                && let Some(value) = &limit.value
+            {
+                room.used.insert((limit.key.clone(), value.clone()), 0);
+                continue;
+            }
             let used: Vec<(String, String, i64)> = sqlx::query_as(
                 "SELECT t.key, t.value, COUNT(*) FROM runs r JOIN run_tags t ON t.run = r.id
                  WHERE r.state IN ('starting', 'running', 'cancelling') AND t.key = $1
+                   AND ($2 IS NULL OR t.value = $2)
                  GROUP BY t.key, t.value",
             )
             .bind(limit.key.as_str())
+            .bind(limit.value.as_deref())
             .fetch_all(&mut *tx)
             .await?;
             for (key, value, runs) in used {

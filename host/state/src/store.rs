@@ -43,6 +43,10 @@ impl SqlStateStore {
         }
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Waits for the calls under way and closes the connections, for all clones.
     pub async fn close(&self) {
         on_pool!(&self.pool, |db| db.close().await);

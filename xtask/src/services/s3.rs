@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use crate::venv;
 
 /// The variable in which tests look for the server's URL.
 pub(crate) const URL_VARIABLE: &str = "TIDEGATE_TEST_S3_URL";
+
+/// The variable in which tests that kill a server look for the program that is one.
+pub(crate) const PROGRAM_VARIABLE: &str = "TIDEGATE_TEST_S3_PROGRAM";
 
 /// What is installed, by its hashes.
 const REQUIREMENTS: &str = "xtask/src/services/seaweedfs-requirements.txt";
@@ -43,6 +46,15 @@ const PORTS: [&str; 8] = [
     "-s3.port",
 ];
 
+/// The program, installed where it is not.
+pub(crate) fn program() -> Result<PathBuf, String> {
+    Ok(programs()?.join("weed"))
+}
+
+fn programs() -> Result<PathBuf, String> {
+    venv::with(&folder().join("seaweedfs"), REQUIREMENTS)
+}
+
 /// Starts a server, or finds the one that an earlier call left running. Its address is a URL.
 pub(crate) fn up() -> Result<Daemon, String> {
     if let Some(mut daemon) = Daemon::recorded("s3")? {
@@ -51,7 +63,7 @@ pub(crate) fn up() -> Result<Daemon, String> {
         }
         daemon.stop()?;
     }
-    let programs = venv::with(&folder().join("seaweedfs"), REQUIREMENTS)?;
+    let programs = programs()?;
     let mut tries = 1;
     loop {
         match start(&programs) {

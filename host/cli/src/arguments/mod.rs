@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod backfill;
 mod runs;
 mod state;
 
@@ -10,6 +11,7 @@ use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
 
+pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
@@ -70,11 +72,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SCHEMA", default_value = "public", requires = "from")]
         schema: String,
     },
-    /// Check documents, plugins and types. No data moves.
+    /// Check documents, plugins and types, and with --connect whether resources can be used. No data moves.
+    #[command(after_help = "Examples:
+  tidegate check --locked
+  tidegate check --connect --target warehouse")]
     Check {
         /// Fail where tidegate.lock would have to change: for CI.
         #[arg(long)]
         locked: bool,
+        /// Ask every resource too: whether it can be reached, logged in to, read, and written to where assets go there.
+        #[arg(long)]
+        connect: bool,
     },
     /// Ask assets where they lie: Parquet, ClickHouse, Postgres, all in one SELECT.
     #[command(after_help = "Examples:
@@ -89,6 +97,7 @@ pub(crate) enum Command {
     /// Materialize assets.
     #[command(after_help = "Examples:
   tidegate run flights --partition 2013-02 --dry-run
+  tidegate run flights --partition-range 2013-02...2013-05
   tidegate run flights departures --limit 1000
   tidegate run flights --queue --priority 5 --tag team=sales
   tidegate run --all")]
@@ -103,6 +112,11 @@ pub(crate) enum Command {
   tidegate serve
   tidegate serve --roles worker --runs 8")]
     Serve(Serve),
+    /// Make many slices of assets, a run each or a few.
+    Backfill {
+        #[command(subcommand)]
+        command: BackfillCommand,
+    },
     /// Look at runs, stop them, and take them up again.
     Runs {
         #[command(subcommand)]
@@ -157,6 +171,9 @@ pub(crate) struct Selection {
     /// Only this partition; without it, every one that there is.
     #[arg(long, value_name = "KEY")]
     pub(crate) partition: Option<String>,
+    /// Only the partitions from one to another, both included.
+    #[arg(long, value_name = "FIRST...LAST", conflicts_with = "partition")]
+    pub(crate) partition_range: Option<String>,
     /// Fail where tidegate.lock would have to change: for CI.
     #[arg(long)]
     pub(crate) locked: bool,
@@ -208,6 +225,33 @@ pub(crate) enum AssetCommand {
     Show {
         /// Which.
         asset: String,
+    },
+    /// Show how an asset's partitions stand, or add and remove the keys of dynamic ones.
+    #[command(after_help = "Examples:
+  tidegate asset partitions flights
+  tidegate asset partitions invoices add acme zeta
+  tidegate run invoices --partition acme")]
+    Partitions {
+        /// Which.
+        asset: String,
+        #[command(subcommand)]
+        command: Option<PartitionsCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PartitionsCommand {
+    /// Add keys to an asset's dynamic partitions; those that are there stay.
+    Add {
+        /// Which.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Remove keys of an asset's dynamic partitions. What was loaded stays where it lies.
+    Remove {
+        /// Which.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
     },
 }
 

@@ -1,4 +1,4 @@
-//! `tidegate asset list` and `show`.
+//! `tidegate asset list` and `show`; `partitions` has a file of its own.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use tidegate_core::Errors;
 use tidegate_core::port::Materialization;
 
 use crate::arguments::{AssetCommand, ProjectAt, Selection};
+use crate::command::partitions;
 use crate::command::plan::{lineage, location};
 use crate::output::{Output, Table, brief, bytes, duration, grouped};
 use crate::session;
@@ -15,6 +16,9 @@ pub(crate) async fn run(at: &ProjectAt, command: &AssetCommand, output: &Output)
     match command {
         AssetCommand::List => list(at, output).await,
         AssetCommand::Show { asset } => show(at, asset, output).await,
+        AssetCommand::Partitions { asset, command } => {
+            partitions::run(at, asset, command.as_ref(), output).await
+        }
     }
 }
 

@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use tidegate_connector::clickhouse::{Health, Operations};
+use tidegate_connector::clickhouse::{Operations, ServerHealth};
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::Project;
 
 use crate::arguments::{ClickhouseCommand, ProjectAt};
 use crate::output::{Output, Table, bytes, grouped};
 use crate::session;
-
-/// A clock that is further off than this confuses whoever compares times of both.
-const CLOCK_TOLERANCE_MS: i64 = 1_000;
 
 pub(crate) async fn run(
     at: &ProjectAt,
@@ -147,10 +144,12 @@ async fn health(table: &Operations, output: &Output) -> Result<ExitCode, Errors>
     let troubles = troubles(&found);
     output.show(&found, || {
         say!(
-            "ClickHouse {}, up for {} s, {} free",
+            "ClickHouse {}, up for {} s{}",
             found.version,
             grouped(found.uptime_s),
-            bytes(found.free_bytes)
+            found
+                .free_bytes
+                .map_or_else(String::new, |free| format!(", {} free", bytes(free)))
         );
         for trouble in &troubles {
             say!("  {trouble}");
@@ -167,31 +166,13 @@ async fn health(table: &Operations, output: &Output) -> Result<ExitCode, Errors>
     Ok(ExitCode::from(code))
 }
 
-fn troubles(health: &Health) -> Vec<String> {
+fn troubles(health: &ServerHealth) -> Vec<String> {
     let mut troubles = Vec::new();
     if health.read_only {
         troubles.push("the user may only read".to_owned());
     }
-    for table in &health.read_only_tables {
-        troubles.push(format!(
-            "the replicated table `{table}` takes no writes: look at its Keeper"
-        ));
-    }
-    if health.clock_ahead_ms.abs() > CLOCK_TOLERANCE_MS {
-        troubles.push(format!(
-            "its clock is {} ms ahead of this one",
-            health.clock_ahead_ms
-        ));
-    }
-    match &health.missing_grants {
-        None => troubles.push("it cannot say what the user may do (servers before 24.10)".into()),
-        Some(missing) => {
-            troubles.extend(
-                missing
-                    .iter()
-                    .map(|grant| format!("the user lacks {grant} on the database")),
-            );
-        }
-    }
+    let missing = health.missing_grants.iter().flatten();
+    troubles.extend(missing.map(|grant| format!("the user lacks {grant} on the database")));
+    troubles.extend(health.warnings());
     troubles
 }

@@ -1,12 +1,14 @@
 //! One file a command, and what several of them show.
 
 pub(crate) mod asset;
+pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod clickhouse;
 pub(crate) mod completions;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod init_from;
+pub(crate) mod partitions;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod quarantine;

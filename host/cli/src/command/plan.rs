@@ -23,6 +23,7 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Plan, output: &Output) -> Re
         assets: Vec::new(),
         all: true,
         partition: selection.partition.clone(),
+        partition_range: selection.partition_range.clone(),
         locked: selection.locked,
     };
     let asked = if selection.assets.is_empty() {
@@ -94,10 +95,28 @@ pub(crate) fn shorten(path: &str, project: &Project) -> String {
     path.to_owned()
 }
 
+/// How many there are; none without partitions, and of dynamic ones, which only the state knows.
 fn partitions(plan: &AssetPlan) -> Option<usize> {
-    plan.partitioning
-        .as_ref()
-        .map(|slices| slices.partitions(chrono::Utc::now()).len())
+    let slices = plan.partitioning.as_ref()?;
+    let counted = slices.dynamic().is_none();
+    counted.then(|| slices.keys(chrono::Utc::now(), &[]).count())
+}
+
+fn slices(plan: &AssetPlan) -> String {
+    let Some(slices) = &plan.partitioning else {
+        return String::new();
+    };
+    let mut text = match (partitions(plan), slices.dynamic()) {
+        (Some(count), _) => format!(", {count} partitions"),
+        (None, name) => format!(
+            ", a partition for each key of {}",
+            name.map_or("", |name| name.as_str())
+        ),
+    };
+    if plan.slice == SliceRule::Filter {
+        text.push_str(", rows of others left out");
+    }
+    text
 }
 
 fn source(plan: &AssetPlan) -> String {
@@ -137,12 +156,14 @@ fn describe(plan: &AssetPlan, changes: &[Change], project: &Project) -> Value {
 
 fn print(plan: &AssetPlan, project: &Project) {
     say!("{}", plan.name);
-    let slices = match (partitions(plan), plan.slice) {
-        (None, _) => String::new(),
-        (Some(count), SliceRule::Filter) => format!(", {count} partitions, rows of others left out"),
-        (Some(count), _) => format!(", {count} partitions"),
-    };
-    say!("  source       {}{slices}", source(plan));
+    say!("  source       {}{}", source(plan), slices(plan));
+    if let Some(above) = plan.above.iter().find(|above| {
+        Some(&above.name) == plan.reads.as_ref()
+            && above.partitioning.is_some()
+            && plan.partitioning.is_some()
+    }) {
+        say!("               of its partitions {}", above.mapping);
+    }
     if let Some(cursor) = &plan.source.cursor {
         say!("               only what is new by {}", cursor.column);
     }

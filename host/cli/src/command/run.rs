@@ -26,6 +26,7 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Res
     let launch = Launch {
         assets: plans.iter().map(|plan| plan.name.clone()).collect(),
         partition: arguments.selection.partition.clone(),
+        partition_range: arguments.selection.partition_range.clone(),
         dry_run: arguments.dry_run,
         limit_rows: arguments.limit,
         full_refresh: arguments.full_refresh,

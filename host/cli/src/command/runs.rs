@@ -103,6 +103,9 @@ fn request(request: &Value) -> String {
     if let Some(key) = request["partition"].as_str() {
         words.push(format!("--partition {key}"));
     }
+    if let Some(range) = request["partition_range"].as_str() {
+        words.push(format!("--partition-range {range}"));
+    }
     if request["full_refresh"] == true {
         words.push("--full-refresh".into());
     }
@@ -243,6 +246,7 @@ async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exi
     let selection = Selection {
         assets: launch.assets.iter().map(ToString::to_string).collect(),
         partition: launch.partition.clone(),
+        partition_range: launch.partition_range.clone(),
         ..Selection::default()
     };
     let plans = session::plans(project, &selection).await?;

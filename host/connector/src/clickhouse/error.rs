@@ -15,6 +15,9 @@ const MESSAGE_BYTES: usize = 600;
 pub(crate) enum ClickHouseError {
     #[error("{message} (ClickHouse's code {code})")]
     Server { code: u32, message: String },
+    /// What the server tells before a statement would.
+    #[error("{message}")]
+    Unfit { class: Class, message: String },
     #[error("`{url}` cannot be reached: {reason}")]
     Network { url: String, reason: String },
     #[error("`{url}` did not answer within {timeout_ms} ms")]
@@ -89,6 +92,7 @@ impl ClickHouseError {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Server { code, .. } => Class::of(*code),
+            Self::Unfit { class, .. } => *class,
             Self::Network { .. } | Self::Timeout { .. } => Class::Busy,
             _ => Class::Final,
         }
@@ -97,7 +101,7 @@ impl ClickHouseError {
     /// The stable code, documented in `docs/error-codes.md`.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Server { .. } => match self.class() {
+            Self::Server { .. } | Self::Unfit { .. } => match self.class() {
                 Class::TooManyParts => "clickhouse.too_many_parts",
                 Class::Memory => "clickhouse.memory",
                 Class::Busy => "clickhouse.busy",
@@ -131,7 +135,7 @@ impl ClickHouseError {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Server { .. } => match self.class() {
+            Self::Server { .. } | Self::Unfit { .. } => match self.class() {
                 Class::Value => Kind::Data,
                 _ => Kind::Resource,
             },
@@ -152,7 +156,7 @@ impl ClickHouseError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Server { .. } => match self.class() {
+            Self::Server { .. } | Self::Unfit { .. } => match self.class() {
                 Class::TooManyParts => {
                     "load larger blocks less often, or let `tidegate clickhouse merges` show what holds the merges up"
                 }

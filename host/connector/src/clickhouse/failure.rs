@@ -2,7 +2,7 @@
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// The server merges parts more slowly than they come: wait, and insert again.
     TooManyParts,
     /// The server is short of memory for now, or for this statement.

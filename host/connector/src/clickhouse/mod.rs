@@ -6,6 +6,7 @@ mod destination;
 mod dictionary;
 mod error;
 mod failure;
+mod health;
 mod ledger;
 mod moves;
 mod operations;
@@ -27,7 +28,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
 use tidegate_core::port::{
-    Change, ChangeBy, Connector, Destination, OpenChanges, OpenDestination, OpenSource, Source,
+    AskHealth, Change, ChangeBy, Connector, Destination, Health, OpenChanges, OpenDestination, OpenSource,
+    Source,
 };
 use tidegate_core::schema::{Asset, Column, Node, decode, fill_placeholders};
 use tidegate_core::{Error, Result};
@@ -37,7 +39,8 @@ pub use self::config::{
 };
 use self::destination::ClickHouseDestination;
 use self::error::ClickHouseError;
-pub use self::operations::{ColumnSize, Health, MergeInfo, Operations, PartitionInfo, TableSize};
+pub use self::health::ServerHealth;
+pub use self::operations::{ColumnSize, MergeInfo, Operations, PartitionInfo, TableSize};
 use self::server::Server;
 use self::source::{CheckedSource, ClickHouseSource};
 use self::table::{CheckedDestination, LiveTable, differences, with_evolved};
@@ -164,6 +167,13 @@ impl Connector for ClickHouseConnector {
             }
         }
         Ok(changes)
+    }
+
+    async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
+        health::check(&ask)
+            .await
+            .map(Some)
+            .map_err(|errors| errors.into_iter().map(Error::from).collect())
     }
 
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tidegate_core::plan::Partition;
+use tidegate_core::plan::{Bound, Partition, TimeWindow};
 use tidegate_core::port::Part;
 use tidegate_core::types::LogicalType;
 use tokio::time::sleep;
@@ -169,18 +169,23 @@ impl Moves<'_> {
     pub(super) async fn replace_slice(
         &self,
         stage: Option<&str>,
-        column: &SliceColumn,
-        window: &Partition,
+        columns: &[SliceColumn],
+        slice: &Partition,
     ) -> Result<()> {
-        let inside = slice_condition(column, window);
+        let inside = slice_condition(columns, slice)
+            .ok_or_else(|| ClickHouseError::Internal("a slice has no columns".into()))?;
         let mut ids = self.target_partitions(&inside).await?;
         if let Some(stage) = stage {
             let outside = format!("SELECT count() FROM {} WHERE NOT ({inside})", name(stage));
             let rows = number(&self.server.text(&outside).await?)?;
             if rows > 0 {
                 return Err(ClickHouseError::OutsideSlice {
-                    column: column.name.clone(),
-                    partition: window.key.0.clone(),
+                    column: columns
+                        .iter()
+                        .map(|column| column.name.as_str())
+                        .collect::<Vec<_>>()
+                        .join("` and `"),
+                    partition: slice.key.0.clone(),
                     rows,
                 });
             }
@@ -241,28 +246,44 @@ fn attach(target: &str, id: &str, stage: &str) -> String {
 }
 
 /// Which rows a slice holds, as flow tells them apart: instants by the slice's time zone, dates and readings of wall clocks
-/// by its days.
-pub(super) fn slice_condition(column: &SliceColumn, window: &Partition) -> String {
+/// by its calendar and clock, values by being equal. None where a column of the slice is not among these, or it has none.
+pub(super) fn slice_condition(columns: &[SliceColumn], slice: &Partition) -> Option<String> {
+    let conditions = slice
+        .bounds()
+        .map(|(wanted, bound)| {
+            let column = columns.iter().find(|column| column.name == wanted)?;
+            Some(match bound {
+                Bound::Window(window) => window_condition(column, window),
+                Bound::Value(value) if column.data_type == LogicalType::Utf8 => {
+                    format!("{} = {}", name(&column.name), literal(value))
+                }
+                // What is no number is in no row.
+                Bound::Value(value) => match value.parse::<i128>() {
+                    Ok(number) => format!("{} = {number}", name(&column.name)),
+                    Err(_) => "false".to_owned(),
+                },
+            })
+        })
+        .collect::<Option<Vec<_>>>()?;
+    (!conditions.is_empty()).then(|| conditions.join(" AND "))
+}
+
+fn window_condition(column: &SliceColumn, window: &TimeWindow) -> String {
     let name = name(&column.name);
+    let moment = |text: String| format!("toDateTime64({}, 3, 'UTC')", literal(&text));
     let (start, end) = match &column.data_type {
         LogicalType::Timestamp(_, Some(_)) => {
-            let instant = |at: chrono::DateTime<chrono::Utc>| {
-                format!(
-                    "toDateTime64({}, 3, 'UTC')",
-                    literal(&at.format("%Y-%m-%d %H:%M:%S").to_string())
-                )
-            };
+            let instant =
+                |at: chrono::DateTime<chrono::Utc>| moment(at.format("%Y-%m-%d %H:%M:%S").to_string());
             (instant(window.start), instant(window.end))
         }
         LogicalType::Date32 => {
             let day = |day: chrono::NaiveDate| format!("toDate32({})", literal(&day.to_string()));
-            (day(window.first_day), day(window.end_day))
+            (day(window.first_day()), day(window.end_day()))
         }
         _ => {
-            let midnight = |day: chrono::NaiveDate| {
-                format!("toDateTime64({}, 3, 'UTC')", literal(&format!("{day} 00:00:00")))
-            };
-            (midnight(window.first_day), midnight(window.end_day))
+            let reading = |at: chrono::NaiveDateTime| moment(at.format("%Y-%m-%d %H:%M:%S").to_string());
+            (reading(window.wall_start), reading(window.wall_end))
         }
     };
     format!("{name} >= {start} AND {name} < {end}")

@@ -1,26 +1,15 @@
 //! What operators ask of a table and of a server; the command line and the API show it.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidegate_core::plan::DestinationSpec;
 
 use super::config::ResourceConfig;
 use super::error::{ClickHouseError, Result};
-use super::failure::Class;
 use super::from_json;
+use super::health::{self, ServerHealth};
 use super::server::Server;
 use super::sql::{literal, name};
 use super::table::{CheckedDestination, LiveTable};
-
-/// What a load needs the user to be allowed, on the resource's database.
-const GRANTS: [&str; 6] = [
-    "SELECT",
-    "INSERT",
-    "CREATE TABLE",
-    "DROP TABLE",
-    "ALTER TABLE",
-    "OPTIMIZE",
-];
 
 /// The table of an asset on its server.
 pub struct Operations {
@@ -87,25 +76,6 @@ pub struct ColumnSize {
     pub bytes: u64,
     /// Bytes before compression.
     pub uncompressed_bytes: u64,
-}
-
-/// How a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Health {
-    /// Its version.
-    pub version: String,
-    /// Seconds since it started.
-    pub uptime_s: u64,
-    /// How far its clock is ahead of this one, in milliseconds; half the time of the question may be in it.
-    pub clock_ahead_ms: i64,
-    /// Whether the user may only read.
-    pub read_only: bool,
-    /// Replicated tables of the database that take no writes.
-    pub read_only_tables: Vec<String>,
-    /// What a load needs and the user may not do; none where the server cannot say.
-    pub missing_grants: Option<Vec<String>>,
-    /// Bytes free on its fullest disk.
-    pub free_bytes: u64,
 }
 
 impl Operations {
@@ -209,59 +179,8 @@ impl Operations {
     }
 
     /// How the server is, for whoever loads into the database.
-    pub async fn health(&self) -> tidegate_core::Result<Health> {
-        #[derive(Deserialize)]
-        struct Row {
-            uptime_s: u64,
-            now_ms: i64,
-            read_only: u8,
-            free_bytes: u64,
-        }
-        let (version, _) = self.server.greet().await?;
-        let asked = Utc::now();
-        let rows: Vec<Row> = self
-            .server
-            .rows(
-                "SELECT uptime() AS uptime_s, toUnixTimestamp64Milli(now64(3)) AS now_ms, \
-                 toUInt8(getSetting('readonly') = 1) AS read_only, \
-                 (SELECT min(free_space) FROM system.disks) AS free_bytes",
-            )
-            .await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| ClickHouseError::Internal("no row came".into()))?;
-        let replicas = self
-            .server
-            .text("SELECT table FROM system.replicas WHERE database = currentDatabase() AND is_readonly ORDER BY table")
-            .await;
-        Ok(Health {
-            version,
-            uptime_s: row.uptime_s,
-            clock_ahead_ms: row.now_ms - middle_ms(asked, Utc::now()),
-            read_only: row.read_only != 0,
-            // A server without replication need not have the table.
-            read_only_tables: match replicas {
-                Ok(text) => text.lines().map(str::to_owned).collect(),
-                Err(error) if error.class() == Class::Table || error.class() == Class::Final => Vec::new(),
-                Err(error) => return Err(error.into()),
-            },
-            missing_grants: self.missing_grants().await?,
-            free_bytes: row.free_bytes,
-        })
-    }
-
-    async fn missing_grants(&self) -> Result<Option<Vec<String>>> {
-        let mut missing = Vec::new();
-        for grant in GRANTS {
-            match self.server.text(&format!("CHECK GRANT {grant} ON *")).await {
-                Ok(answer) if answer.trim() == "1" => {}
-                Ok(_) => missing.push(grant.to_owned()),
-                // Servers before 24.10 do not know the statement.
-                Err(error) if error.class() == Class::Final => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Some(missing))
+    pub async fn health(&self) -> tidegate_core::Result<ServerHealth> {
+        Ok(health::look(&self.server).await?)
     }
 
     async fn live(&self) -> Result<LiveTable> {
@@ -278,8 +197,4 @@ impl Operations {
             literal(&self.table)
         )
     }
-}
-
-fn middle_ms(first: DateTime<Utc>, last: DateTime<Utc>) -> i64 {
-    i64::midpoint(first.timestamp_millis(), last.timestamp_millis())
 }

@@ -30,6 +30,8 @@ pub(super) struct Server {
     client: Client,
     url: String,
     timeout: Duration,
+    /// Whether what may pass is tried again.
+    patient: bool,
 }
 
 impl Server {
@@ -55,6 +57,15 @@ impl Server {
             client,
             url: resource.url.clone(),
             timeout: Duration::from_millis(resource.timeout.0),
+            patient: true,
+        }
+    }
+
+    /// The same, which asks only once.
+    pub(super) fn hurried(self) -> Self {
+        Self {
+            patient: false,
+            ..self
         }
     }
 
@@ -220,6 +231,7 @@ impl Server {
                 Err(error) => error,
             };
             let delay_ms = match error.class() {
+                _ if !self.patient => return Err(error),
                 Class::TooManyParts if crowded < TOO_MANY_PARTS_TRIES => {
                     crowded += 1;
                     TOO_MANY_PARTS_DELAY_MS

@@ -35,7 +35,7 @@ pub(super) enum CheckedSource {
     Asset {
         table: String,
         /// What says which slice a row is in.
-        slice: Option<SliceColumn>,
+        slice: Vec<SliceColumn>,
     },
 }
 
@@ -223,7 +223,8 @@ pub(super) async fn selection(
     columns: &[Column],
     window: Option<&Partition>,
 ) -> Result<String> {
-    let slice = config.slice(columns, window);
+    let slice = config.slice(columns);
+    let inside = window.and_then(|window| slice_condition(&slice, window));
     let configured = matches!(config, CheckedSource::Configured(_));
     let from = match config {
         CheckedSource::Asset { table, .. } => {
@@ -231,7 +232,7 @@ pub(super) async fn selection(
                 .await?
                 .ok_or_else(|| ClickHouseError::NotLoaded { table: table.clone() })?;
             let merged = if live.merges_rows() { " FINAL" } else { "" };
-            if window.is_some() && slice.is_none() {
+            if window.is_some() && inside.is_none() {
                 return Err(ClickHouseError::Internal(
                     "the table does not say which slice a row is in".into(),
                 ));
@@ -240,14 +241,17 @@ pub(super) async fn selection(
         }
         CheckedSource::Configured(config) => from(server, &config).await?,
     };
-    let condition = match (window, slice) {
+    let condition = match (window, inside) {
         // A row without a value is in no slice, and whoever asked has to hear of it.
-        (Some(window), Some(column)) if configured => {
-            let inside = slice_condition(&column, window);
-            format!(" WHERE ({inside}) OR {} IS NULL", name(&column.name))
+        (Some(window), Some(inside)) if configured => {
+            let missing: Vec<String> = window
+                .bounds()
+                .map(|(column, _)| format!("{} IS NULL", name(column)))
+                .collect();
+            format!(" WHERE ({inside}) OR {}", missing.join(" OR "))
         }
-        (Some(window), Some(column)) => format!(" WHERE {}", slice_condition(&column, window)),
-        _ => String::new(),
+        (_, Some(inside)) => format!(" WHERE {inside}"),
+        (_, None) => String::new(),
     };
     let found: Vec<Described> = server.rows(&format!("DESCRIBE (SELECT * FROM {from})")).await?;
     let selected = columns
@@ -270,18 +274,25 @@ pub(super) async fn selection(
 }
 
 impl CheckedSource {
-    /// The column that says which slice a row is in, where the other side can tell.
-    pub(super) fn slice(&self, columns: &[Column], window: Option<&Partition>) -> Option<SliceColumn> {
+    /// The columns that can say which slice a row is in.
+    fn slice(&self, columns: &[Column]) -> Vec<SliceColumn> {
         match self {
             Self::Asset { slice, .. } => slice.clone(),
-            Self::Configured(_) => {
-                let name = window?.column.as_deref()?;
-                let column = columns.iter().find(|column| column.name == name)?;
-                Some(SliceColumn {
+            Self::Configured(_) => columns
+                .iter()
+                .map(|column| SliceColumn {
                     name: column.name.clone(),
                     data_type: column.data_type.clone(),
                 })
-            }
+                .collect(),
+        }
+    }
+
+    /// Whether it is an asset's table that tells the rows of a slice apart.
+    pub(super) fn tells(&self, slice: &Partition) -> bool {
+        match self {
+            Self::Asset { slice: columns, .. } => slice_condition(columns, slice).is_some(),
+            Self::Configured(_) => false,
         }
     }
 }

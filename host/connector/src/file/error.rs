@@ -15,6 +15,8 @@ pub(super) type Result<T, E = FileError> = std::result::Result<T, E>;
 pub(crate) enum FileError {
     #[error("no file is at `{pattern}`")]
     NotFound { pattern: String },
+    #[error("there is no folder `{path}`")]
+    NoFolder { path: String },
     #[error("`{path}` cannot be used: {source}")]
     Permission { path: String, source: io::Error },
     #[error("no space is left for `{path}`: {source}")]
@@ -78,7 +80,7 @@ impl FileError {
     /// The stable code, documented in `docs/error-codes.md`.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::NotFound { .. } => "file.not_found",
+            Self::NotFound { .. } | Self::NoFolder { .. } => "file.not_found",
             Self::Permission { .. } => "file.permission",
             Self::DiskFull { .. } => "file.disk_full",
             Self::Io { .. } => "file.io",
@@ -96,6 +98,7 @@ impl FileError {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound { .. }
+            | Self::NoFolder { .. }
             | Self::Permission { .. }
             | Self::DiskFull { .. }
             | Self::Io { .. }
@@ -112,6 +115,7 @@ impl FileError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotFound { .. } => "check the source's `path` and the resource's `root`".into(),
+            Self::NoFolder { .. } => "make the folder, or correct the resource's `root`".into(),
             Self::Permission { path, .. } => {
                 format!("let the user that runs tidegate read and write `{path}`, or set another `root`")
             }

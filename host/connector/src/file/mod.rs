@@ -4,6 +4,7 @@ mod commit;
 mod config;
 mod destination;
 mod error;
+mod health;
 mod layout;
 mod local;
 mod manifests;
@@ -16,7 +17,7 @@ use schemars::schema_for;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
-use tidegate_core::port::{Connector, Destination, OpenDestination, OpenSource, Source};
+use tidegate_core::port::{AskHealth, Connector, Destination, Health, OpenDestination, OpenSource, Source};
 use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
 
@@ -82,6 +83,15 @@ impl Connector for FileConnector {
                 .to_string(),
             Err(_) => asset.to_string(),
         }
+    }
+
+    async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
+        let resource: ResourceConfig = from_json(ask.resource).map_err(|error| vec![error.into()])?;
+        let (reads, writes) = (ask.reads, ask.writes);
+        blocking::run(move || health::check(&resource.root, reads, writes))
+            .await
+            .map(Some)
+            .map_err(|error| vec![error])
     }
 
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {

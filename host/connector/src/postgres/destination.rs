@@ -265,8 +265,9 @@ impl PostgresDestination {
             parts: &self.parts,
             columns: &columns,
         };
-        let slice = self.config.slice.as_ref().zip(self.window.as_ref());
-        moves.show(&mut session, self.mode, slice).await?;
+        moves
+            .show(&mut session, self.mode, &self.config.slice, self.window.as_ref())
+            .await?;
         let receipt = self.receipt(&self.written(), false);
         self.fence.record(&mut session, &self.token, &receipt, at).await?;
         for part in &self.parts {

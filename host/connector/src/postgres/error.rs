@@ -15,6 +15,9 @@ const MESSAGE_BYTES: usize = 600;
 pub(crate) enum PostgresError {
     #[error("{message} (Postgres's code {state})")]
     Server { state: String, message: String },
+    /// What the catalog tells before a statement would.
+    #[error("{message}")]
+    Unfit { class: Class, message: String },
     #[error("`{url}` cannot be reached: {reason}")]
     Network { url: String, reason: String },
     #[error("`{url}` did not answer within {timeout_ms} ms")]
@@ -78,6 +81,7 @@ impl PostgresError {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Server { state, .. } => Class::of(state),
+            Self::Unfit { class, .. } => *class,
             Self::Network { .. } | Self::Timeout { .. } => Class::Connection,
             _ => Class::Final,
         }
@@ -86,7 +90,7 @@ impl PostgresError {
     /// The stable code, documented in `docs/error-codes.md`.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Server { .. } => match self.class() {
+            Self::Server { .. } | Self::Unfit { .. } => match self.class() {
                 Class::Connection => "postgres.network",
                 Class::Busy => "postgres.busy",
                 Class::Memory => "postgres.memory",
@@ -121,7 +125,7 @@ impl PostgresError {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Server { .. } => match self.class() {
+            Self::Server { .. } | Self::Unfit { .. } => match self.class() {
                 Class::Value | Class::Key | Class::Rule => Kind::Data,
                 _ => Kind::Resource,
             },
@@ -145,7 +149,7 @@ impl PostgresError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Server { .. } => match self.class() {
+            Self::Server { .. } | Self::Unfit { .. } => match self.class() {
                 Class::Connection => "the run can be taken up again with `tidegate runs retry`",
                 Class::Memory => "give the server more memory, or its statements less (`work_mem`)",
                 Class::Disk => "make room on the server's disk, then take the run up again",

@@ -3,7 +3,7 @@
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// The connection is lost, or the server starts, stops or has no room for one more: it may pass.
     Connection,
     /// Somebody else held a lock, or the statement was called off: it may pass.

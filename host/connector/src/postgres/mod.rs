@@ -9,6 +9,7 @@ mod encode;
 mod error;
 mod failure;
 mod fence;
+mod health;
 mod moves;
 mod read;
 mod selection;
@@ -32,7 +33,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
 use tidegate_core::port::{
-    Change, ChangeBy, Connector, Destination, Discovered, OpenChanges, OpenDestination, OpenSource, Source,
+    AskHealth, Change, ChangeBy, Connector, Destination, Discovered, Health, OpenChanges, OpenDestination,
+    OpenSource, Source,
 };
 use tidegate_core::schema::{Asset, Column, Node, decode, fill_placeholders};
 use tidegate_core::{Error, Result};
@@ -159,6 +161,13 @@ impl Connector for PostgresConnector {
         let resource: ResourceConfig = from_json(resource)?;
         let mut session = Server::new(&resource, "tidegate discover")?.connect().await?;
         Ok(discover::discover(&mut session, &resource.schema).await?)
+    }
+
+    async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
+        health::check(&ask)
+            .await
+            .map(Some)
+            .map_err(|errors| errors.into_iter().map(Error::from).collect())
     }
 
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {

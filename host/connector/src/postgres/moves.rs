@@ -5,7 +5,7 @@ use tidegate_core::port::Part;
 
 use super::error::{PostgresError, Result};
 use super::server::Session;
-use super::slice::SliceColumn;
+use super::slice::{SliceColumn, condition};
 use super::sql::{name, names};
 use super::stage::Stages;
 use super::table::{Mode, TableDefinition};
@@ -25,7 +25,8 @@ impl Moves<'_> {
         &self,
         session: &mut Session,
         mode: Mode,
-        slice: Option<(&SliceColumn, &Partition)>,
+        columns: &[SliceColumn],
+        slice: Option<&Partition>,
     ) -> Result<()> {
         match mode {
             Mode::Append => self.append(session).await,
@@ -35,12 +36,12 @@ impl Moves<'_> {
                 self.append(session).await
             }
             Mode::ReplaceSlice => {
-                let Some((column, window)) = slice else {
-                    return Err(PostgresError::Internal("a slice has no window".into()));
+                let inside = slice.and_then(|slice| condition(columns, slice));
+                let (Some(slice), Some(inside)) = (slice, inside) else {
+                    return Err(PostgresError::Internal("a slice has no columns".into()));
                 };
-                self.refuse_outside(session, column, window).await?;
-                self.delete(session, &format!(" WHERE {}", column.condition(window)))
-                    .await?;
+                self.refuse_outside(session, columns, slice, &inside).await?;
+                self.delete(session, &format!(" WHERE {inside}")).await?;
                 self.append(session).await
             }
         }
@@ -112,26 +113,31 @@ impl Moves<'_> {
     async fn refuse_outside(
         &self,
         session: &mut Session,
-        column: &SliceColumn,
-        window: &Partition,
+        columns: &[SliceColumn],
+        slice: &Partition,
+        inside: &str,
     ) -> Result<()> {
         let mut rows = 0;
         for part in self.parts {
             rows += session
                 .number(&format!(
-                    "SELECT count(*) FROM {} WHERE {} IS NOT TRUE",
-                    self.stages.place(&part.name),
-                    column.condition(window)
+                    "SELECT count(*) FROM {} WHERE {inside} IS NOT TRUE",
+                    self.stages.place(&part.name)
                 ))
                 .await?;
         }
         if rows > 0 {
             return Err(PostgresError::OutsideSlice {
-                column: column.name.clone(),
-                partition: window.key.0.clone(),
+                column: names_of(columns),
+                partition: slice.key.0.clone(),
                 rows,
             });
         }
         Ok(())
     }
+}
+
+fn names_of(columns: &[SliceColumn]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    names.join("` and `")
 }

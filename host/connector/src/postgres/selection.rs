@@ -11,6 +11,10 @@ use super::error::{PostgresError, Result};
 use super::server::Session;
 use super::sql::{literal, name};
 
+/// How many bytes become one at most: in LZ4's blocks, a byte of a length counts 255
+/// (<https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md>); Postgres's own packing does less.
+const PACKED_AT_MOST: u64 = 255;
+
 /// The columns of a `SELECT`, and how its rows are read.
 pub(super) struct Selection {
     /// What stands behind `SELECT`.
@@ -48,7 +52,10 @@ impl Selection {
                     column: column.name.clone(),
                     reason,
                 })?;
-            if let (Some(largest), Some(size)) = (largest_bytes, size_of(column, found)) {
+            if let (Some(largest), Some(size)) = (
+                largest_bytes,
+                largest_bytes.and_then(|largest| size_of(column, found, &expression, largest)),
+            ) {
                 expression = format!("CASE WHEN {size} > {largest} THEN NULL ELSE {expression} END");
                 guards.push(format!(
                     "CASE WHEN {size} > {largest} THEN {} || {size} || ' bytes' END",
@@ -71,10 +78,11 @@ impl Selection {
 }
 
 /// The size of a value, where its type has no bound. That of text and bytes is known without reading it
-/// (`toast_raw_datum_size`); of others the size as stored is a lower bound.
-fn size_of(column: &Column, found: &Found) -> Option<String> {
+/// (`toast_raw_datum_size`). Of others the size as stored is known, and only where what was packed into it may be larger than
+/// allowed is it unpacked, on the server, and counted as it would travel.
+fn size_of(column: &Column, found: &Found, expression: &str, largest_bytes: u64) -> Option<String> {
     let own = name(&column.name);
-    match (&column.data_type, found) {
+    let travels = match (&column.data_type, found) {
         (_, Found::Plain(kind)) if matches!(kind.as_str(), "TEXT" | "VARCHAR" | "BYTEA" | "JSON" | "XML") => {
             // JSON and XML have no length of their own, and are stored as text.
             let cast = if matches!(kind.as_str(), "JSON" | "XML") {
@@ -82,13 +90,21 @@ fn size_of(column: &Column, found: &Found) -> Option<String> {
             } else {
                 ""
             };
-            Some(format!("octet_length({own}{cast})"))
+            return Some(format!("octet_length({own}{cast})"));
+        }
+        (LogicalType::List(_), Found::Array(_)) if !expression.starts_with("to_json(") => {
+            format!("octet_length(array_send({expression}))")
         }
         (LogicalType::Utf8 | LogicalType::List(_) | LogicalType::Struct(_) | LogicalType::Map(..), _) => {
-            Some(format!("pg_column_size({own})"))
+            format!("octet_length(({expression})::text)")
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let safe = largest_bytes / PACKED_AT_MOST;
+    Some(format!(
+        "(CASE WHEN pg_column_size({own}) BETWEEN {} AND {largest_bytes} THEN {travels} ELSE pg_column_size({own}) END)",
+        safe + 1
+    ))
 }
 
 /// The columns of what stands behind `FROM`, in order.

@@ -83,7 +83,8 @@ impl Server {
         }
     }
 
-    async fn connect_once(&self) -> Result<Session> {
+    /// A session, if the server gives one at once.
+    pub(super) async fn connect_once(&self) -> Result<Session> {
         let connecting = PgConnection::connect_with(&self.options);
         let connection = timeout(self.timeout, connecting)
             .await

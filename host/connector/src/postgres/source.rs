@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicUsize;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tidegate_core::plan::Partition;
 use tidegate_core::port::{Cursor, LogLevel, LogLine, OpenSource, Source, SourceBatch, Watermark};
 use tidegate_core::schema::Column;
 use tokio::sync::mpsc::{self, Receiver};
@@ -19,7 +18,7 @@ use super::read::{Work, lost, read};
 use super::selection::Selection;
 use super::server::{Server, Session, value};
 use super::since::Since;
-use super::slice::SliceColumn;
+use super::slice::{SliceColumn, condition};
 use super::sql::{literal, name};
 
 /// Batches that a reader may be ahead of whoever takes them.
@@ -42,7 +41,7 @@ pub(super) enum CheckedSource {
         schema: String,
         table: String,
         /// What says which slice a row is in.
-        slice: Option<SliceColumn>,
+        slice: Vec<SliceColumn>,
     },
 }
 
@@ -247,15 +246,12 @@ impl CheckedSource {
                     return Err(PostgresError::NotLoaded { table: found.clone() });
                 }
                 let mut target = table(schema, found);
-                target.condition = match (open.partition, slice) {
-                    (Some(window), Some(column)) => Some(column.condition(window)),
-                    (Some(_), None) => {
-                        return Err(PostgresError::Internal(
-                            "the table does not say which slice a row is in".into(),
-                        ));
-                    }
-                    (None, _) => None,
-                };
+                if let Some(wanted) = open.partition {
+                    let inside = condition(slice, wanted).ok_or_else(|| {
+                        PostgresError::Internal("the table does not say which slice a row is in".into())
+                    })?;
+                    target.condition = Some(inside);
+                }
                 Ok(target)
             }
             Self::Configured(config) => {
@@ -276,28 +272,19 @@ impl CheckedSource {
                     }
                 };
                 // A row without a value is in no slice, and whoever asked has to hear of it.
-                target.condition = open.partition.and_then(|window| {
-                    let column = slice_column(&open.spec.columns, window)?;
-                    Some(format!(
-                        "({} OR {} IS NULL)",
-                        column.condition(window),
-                        name(&column.name)
-                    ))
+                target.condition = open.partition.and_then(|slice| {
+                    let columns: Vec<SliceColumn> = open.spec.columns.iter().map(SliceColumn::of).collect();
+                    let inside = condition(&columns, slice)?;
+                    let missing: Vec<String> = slice
+                        .bounds()
+                        .map(|(column, _)| format!("{} IS NULL", name(column)))
+                        .collect();
+                    Some(format!("({inside} OR {})", missing.join(" OR ")))
                 });
                 Ok(target)
             }
         }
     }
-}
-
-/// The column that says which slice a row is in, where it is read.
-fn slice_column(columns: &[Column], window: &Partition) -> Option<SliceColumn> {
-    let wanted = window.column.as_deref()?;
-    let column = columns.iter().find(|column| column.name == wanted)?;
-    Some(SliceColumn {
-        name: column.name.clone(),
-        data_type: column.data_type.clone(),
-    })
 }
 
 impl Target {

@@ -72,6 +72,15 @@ pub(crate) struct Listing {
 impl Bucket {
     /// A client of the bucket. Nobody is asked yet, but for credentials that a file or program keeps.
     pub(crate) async fn open(config: &ResourceConfig) -> Self {
+        Self::open_patient(config, TRIES).await
+    }
+
+    /// The same, which asks only once.
+    pub(super) async fn open_hurried(config: &ResourceConfig) -> Self {
+        Self::open_patient(config, 1).await
+    }
+
+    async fn open_patient(config: &ResourceConfig, tries: u32) -> Self {
         let silence = Duration::from_millis(config.timeout.0);
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
@@ -84,7 +93,7 @@ impl Bucket {
             .grace_period(silence)
             .build();
         let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
+            .with_max_attempts(tries)
             .with_initial_backoff(FIRST_WAIT);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)

@@ -47,6 +47,8 @@ pub(crate) enum S3Error {
         parts: usize,
         part_bytes: usize,
     },
+    #[error("`{place}`: the service put an object where one was, though asked not to (`If-None-Match: *`)")]
+    Unconditional { place: String },
     #[error("`{address}` is no place for artifacts: {reason}")]
     BadAddress { address: String, reason: &'static str },
     #[error("`{name}` cannot be an artifact's name")]
@@ -97,6 +99,7 @@ impl S3Error {
             Self::FormatMixed { .. } => "s3.format_mixed",
             Self::NotLoaded { .. } => "s3.not_loaded",
             Self::TooLarge { .. } => "s3.too_large",
+            Self::Unconditional { .. } => "s3.unconditional",
             Self::BadAddress { .. } => "s3.bad_address",
             Self::BadArtifactName { .. } => "artifact.bad_name",
             Self::Internal(_) => "s3.internal",
@@ -151,6 +154,9 @@ impl S3Error {
             "s3.format_mixed" => "load it anew with `load: replace`, or set `format` to what it was",
             "s3.not_loaded" => "materialize that asset first",
             "s3.too_large" => "checkpoint more often: each checkpoint begins a new object",
+            "s3.unconditional" => {
+                "load into a service that knows the condition, as docs/connectors/s3.md says: two loads at once could lose rows"
+            }
             "s3.bad_address" => "write it as s3://BUCKET/PREFIX",
             "s3.refused" => "look at what the service says",
             _ => return None,

@@ -8,6 +8,7 @@ mod commit;
 mod config;
 mod destination;
 mod error;
+mod health;
 mod listing;
 mod object;
 mod partition;
@@ -21,7 +22,7 @@ use schemars::schema_for;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
-use tidegate_core::port::{Connector, Destination, OpenDestination, OpenSource, Source};
+use tidegate_core::port::{AskHealth, Connector, Destination, Health, OpenDestination, OpenSource, Source};
 use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
 
@@ -99,6 +100,13 @@ impl Connector for S3Connector {
             }
             Err(_) => asset.to_string(),
         }
+    }
+
+    async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
+        health::check(&ask)
+            .await
+            .map(Some)
+            .map_err(|error| vec![error.into()])
     }
 
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>> {

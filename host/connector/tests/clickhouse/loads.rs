@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use tidegate_core::port::LogLevel;
+use tidegate_core::schema::{Asset, Column};
 
-use crate::support::{Attempt, Heard, Warehouse, commit, month, orders, rows};
+use crate::support::{Attempt, Heard, Warehouse, commit, month, month_of, orders, rows};
 
 const ALL: &str = "SELECT count(), sum(id), ifNull(sum(amount), 0), uniqExact(id) FROM orders";
 
@@ -155,6 +157,50 @@ async fn a_slice_is_replaced_and_its_neighbours_stay() {
     assert_eq!(warehouse.text(by_month).await, "201302\t7\t63\n201303\t100\t100");
     let read = warehouse.read(&asset, Some(&month("2013-02"))).await.unwrap();
     assert_eq!(read.len(), 7);
+}
+
+/// A batch with the asset's own columns, of which fewer may be missing.
+fn as_asset(asset: &Asset, batch: &RecordBatch) -> RecordBatch {
+    RecordBatch::try_new(Column::schema(&asset.columns), batch.columns().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_slice_of_a_value_and_a_time_is_replaced_and_its_neighbours_stay() {
+    let warehouse = Warehouse::new().await;
+    let mut asset = orders(
+        "destination: {resource: w, load: replace_partition}
+partitions: {monthly: {column: at, start: 2013-01}, static: {keys: [\"1\", \"2\"], column: amount}}",
+    );
+    for column in &mut asset.columns {
+        column.nullable &= column.name != "amount";
+    }
+    for (amount, key, day) in [(1, "2013-01", 10), (2, "2013-01", 10), (1, "2013-02", 40)] {
+        let slice = month_of(&amount.to_string(), key);
+        let token = format!("{amount} {key}");
+        let attempt = Attempt::new(&warehouse, &asset, 1, &token).of(slice);
+        attempt
+            .load(&[as_asset(&asset, &rows(0..100, day, amount))])
+            .await
+            .unwrap();
+    }
+    let slice = month_of("1", "2013-01");
+    let attempt = Attempt::new(&warehouse, &asset, 2, "again").of(slice.clone());
+    attempt
+        .load(&[as_asset(&asset, &rows(0..7, 10, 1))])
+        .await
+        .unwrap();
+    let by_slice = "SELECT amount, toYYYYMM(at), count() FROM orders GROUP BY 1, 2 ORDER BY 1, 2";
+    assert_eq!(
+        warehouse.text(by_slice).await,
+        "1\t201301\t7\n1\t201302\t100\n2\t201301\t100"
+    );
+    assert_eq!(warehouse.read(&asset, Some(&slice)).await.unwrap().len(), 7);
+    let attempt = Attempt::new(&warehouse, &asset, 3, "other").of(slice);
+    let error = attempt
+        .load(&[as_asset(&asset, &rows(0..7, 10, 2))])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "clickhouse.outside_partition");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod engine;
 mod errors;
 mod faults;
+mod health;
 mod loads;
 mod login;
 mod proxy;

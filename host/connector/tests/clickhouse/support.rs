@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
-use chrono::{NaiveDate, TimeZone, Utc};
+use chrono::{TimeZone, Utc};
 use clickhouse::Client;
 use tidegate_connector::clickhouse::ClickHouseConnector;
-use tidegate_core::plan::{DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
+use tidegate_core::plan::{
+    Cadence, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, Partitioning, SliceValue,
+    SourceSpec, TimeSlices,
+};
 use tidegate_core::port::{
     Change, Commit, Connector, Destination, LoadReceipt, LogLine, LogSink, OpenChanges, OpenDestination,
     OpenSource, Part, SourceBatch, Unheard,
@@ -30,7 +33,7 @@ pub(crate) fn yaml(text: &str) -> Node {
 pub(crate) struct Warehouse {
     database: String,
     pub(crate) client: Client,
-    resource: serde_json::Value,
+    pub(crate) resource: serde_json::Value,
 }
 
 impl Warehouse {
@@ -229,16 +232,21 @@ pub(crate) fn rows(ids: impl Iterator<Item = i64> + Clone, day: u32, amount: i64
 
 /// The month of a key such as `2013-02`, in UTC, by the column `at`.
 pub(crate) fn month(key: &str) -> Partition {
-    let first: NaiveDate = format!("{key}-01").parse().unwrap();
-    let end = first + chrono::Months::new(1);
-    let instant = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
+    let column = Some("at".into());
+    let months = TimeSlices::new(Cadence::Monthly, chrono_tz::UTC, "2000-01", None, column).unwrap();
+    Partitioning::Time(months).find(key).unwrap()
+}
+
+/// The month of a key such as `2013-02`, as [`month`], of the rows of a value by the column `amount`.
+pub(crate) fn month_of(amount: &str, key: &str) -> Partition {
+    let slice = SliceValue {
+        value: amount.to_owned(),
+        column: Some("amount".to_owned()),
+    };
     Partition {
-        key: PartitionKey(key.to_owned()),
-        start: instant(first),
-        end: instant(end),
-        first_day: first,
-        end_day: end,
-        column: Some("at".into()),
+        key: PartitionKey(format!("{amount}|{key}")),
+        value: Some(slice),
+        ..month(key)
     }
 }
 

@@ -5,6 +5,7 @@
 mod bad_input;
 mod csv;
 mod destination;
+mod health;
 mod jsonl;
 mod no_room;
 mod parquet;

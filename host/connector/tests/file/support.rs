@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::SchemaRef;
-use chrono::{NaiveDate, TimeZone, Utc};
+use chrono::{TimeZone, Utc};
 use tempfile::TempDir;
 use tidegate_connector::file::FileConnector;
 use tidegate_core::plan::{
@@ -46,15 +46,10 @@ pub(crate) fn columns(text: &str) -> Vec<Column> {
 }
 
 pub(crate) fn partition(key: &str) -> Partition {
-    let day = NaiveDate::from_ymd_opt(2013, 1, 1).unwrap();
-    let instant = Utc.timestamp_opt(0, 0).unwrap();
     Partition {
         key: PartitionKey(key.to_owned()),
-        start: instant,
-        end: instant,
-        first_day: day,
-        end_day: day,
-        column: None,
+        time: None,
+        value: None,
     }
 }
 

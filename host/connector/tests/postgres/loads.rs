@@ -1,6 +1,9 @@
 //! Loads of all four kinds: what is shown, when, and that again changes nothing.
 
-use crate::support::{Attempt, Warehouse, commit, month, orders, rows};
+use arrow_array::RecordBatch;
+use tidegate_core::schema::{Asset, Column};
+
+use crate::support::{Attempt, Warehouse, commit, month, month_of, orders, rows};
 
 const ALL: &str = "(SELECT count(*)::text FROM orders), (SELECT sum(id)::text FROM orders), \
                    (SELECT sum(amount)::text FROM orders)";
@@ -197,6 +200,37 @@ async fn a_partition_takes_its_own_place_and_no_other() {
         100
     );
     assert_eq!(warehouse.read(&asset, None).await.unwrap().len(), 110);
+}
+
+/// A batch with the asset's own columns, of which fewer may be missing.
+fn as_asset(asset: &Asset, batch: &RecordBatch) -> RecordBatch {
+    RecordBatch::try_new(Column::schema(&asset.columns), batch.columns().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_partition_of_a_value_and_a_time_takes_its_own_place() {
+    let warehouse = Warehouse::new().await;
+    let mut asset = orders(
+        "destination: {resource: w, load: replace_partition}
+partitions: {monthly: {column: at, start: 2013-01}, static: {keys: [\"1\", \"2\"], column: amount}}",
+    );
+    asset.columns[3].nullable = false;
+    let load = async |epoch, value: &str, key: &str, batch: RecordBatch| {
+        let token = format!("{epoch}");
+        let slice = month_of("amount", value, key);
+        let attempt = Attempt::new(&warehouse, &asset, epoch, &token).of(slice);
+        attempt.load(&[as_asset(&asset, &batch)]).await
+    };
+    load(1, "1", "2013-01", rows(0..100, 3, 1)).await.unwrap();
+    load(2, "2", "2013-01", rows(100..200, 3, 2)).await.unwrap();
+    load(3, "1", "2013-02", rows(200..300, 40, 1)).await.unwrap();
+    assert_eq!(warehouse.text(ALL).await, "300|44850|400");
+    load(4, "1", "2013-01", rows(0..10, 3, 1)).await.unwrap();
+    assert_eq!(warehouse.text(ALL).await, "210|39945|310");
+    let error = load(5, "1", "2013-01", rows(0..10, 3, 2)).await.unwrap_err();
+    assert_eq!(error.code, "postgres.outside_partition");
+    let slice = month_of("amount", "2", "2013-01");
+    assert_eq!(warehouse.read(&asset, Some(&slice)).await.unwrap().len(), 100);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod discover;
 mod errors;
 mod faults;
+mod health;
 mod loads;
 #[allow(dead_code, reason = "the tests of the command line use the rest")]
 mod proxy;

@@ -4,7 +4,7 @@ use serde_json::json;
 use tidegate_core::port::Watermark;
 use tidegate_core::schema::{CursorDecl, Millis};
 
-use crate::support::{Warehouse, month};
+use crate::support::{Warehouse, month, month_of};
 
 const SHOP: &str = "CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
@@ -186,6 +186,37 @@ async fn a_slice_is_asked_for_and_rows_without_a_time_are_not_lost() {
         .unwrap();
     assert_eq!(february.lines.len(), 28 + 1);
     assert!(february.lines.contains(&"{\"id\":1000}".to_owned()));
+}
+
+#[tokio::test]
+async fn a_value_is_asked_for_in_the_type_of_its_column() {
+    let warehouse = Warehouse::new().await;
+    warehouse
+        .execute(
+            "CREATE TABLE events (id integer, at timestamptz, region char(4), shop bigint);
+             INSERT INTO events SELECT n, timestamptz '2013-01-01Z' + n * interval '1 day',
+                 CASE WHEN n % 2 = 0 THEN 'e''u' ELSE 'us' END, n % 3 FROM generate_series(0, 99) n;
+             INSERT INTO events VALUES (1000, NULL, 'e''u', 1), (1001, timestamptz '2013-02-01Z', NULL, NULL),
+                 (1002, timestamptz '2013-03-01Z', 'us', 2);",
+        )
+        .await;
+    let spec = warehouse.source(
+        "{table: events}",
+        "[{name: id, type: int64}, {name: at, type: \"timestamp(us, UTC)\"}, {name: region, type: utf8}, \
+          {name: shop, type: int64}]",
+    );
+    let read = async |slice| {
+        warehouse
+            .read_source(&spec, Some(&slice), None)
+            .await
+            .unwrap()
+            .lines
+    };
+    // 14 days, and the two rows of which not all is known.
+    let of_text = read(month_of("region", "e'u", "2013-02")).await;
+    assert_eq!(of_text.len(), 14 + 2);
+    let of_number = read(month_of("shop", "1", "2013-02")).await;
+    assert_eq!(of_number.len(), 10 + 2);
 }
 
 #[tokio::test]

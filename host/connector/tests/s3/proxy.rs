@@ -24,6 +24,8 @@ pub(crate) enum Fate {
     SlowDown,
     /// The answer is that the session has ended.
     Expired,
+    /// The answer is that it was done, and nothing was.
+    Agree,
 }
 
 /// Decides by the head of a request.
@@ -83,6 +85,10 @@ fn serve(client: TcpStream, server: &str, judge: &Judge) -> io::Result<()> {
                     "ExpiredToken",
                     "The provided token has expired.",
                 )?;
+                continue;
+            }
+            Fate::Agree => {
+                to_client.write_all(b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 0\r\n\r\n")?;
                 continue;
             }
             _ => {}

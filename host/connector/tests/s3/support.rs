@@ -12,7 +12,7 @@ use arrow_schema::SchemaRef;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
-use chrono::{NaiveDate, TimeZone, Utc};
+use chrono::{TimeZone, Utc};
 use tidegate_connector::s3::S3Connector;
 use tidegate_core::Error;
 use tidegate_core::plan::{
@@ -56,15 +56,10 @@ pub(crate) fn columns(text: &str) -> Vec<Column> {
 }
 
 pub(crate) fn partition(key: &str) -> Partition {
-    let day = NaiveDate::from_ymd_opt(2013, 1, 1).unwrap();
-    let instant = Utc.timestamp_opt(0, 0).unwrap();
     Partition {
         key: PartitionKey(key.to_owned()),
-        start: instant,
-        end: instant,
-        first_day: day,
-        end_day: day,
-        column: None,
+        time: None,
+        value: None,
     }
 }
 
@@ -77,12 +72,17 @@ pub(crate) struct Lake {
 
 impl Lake {
     pub(crate) fn new() -> Self {
+        Self::at(&server())
+    }
+
+    /// One of another server.
+    pub(crate) fn at(server: &str) -> Self {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let prefix = format!("{}-{number}-{now}", std::process::id());
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(server())
+            .endpoint_url(server)
             .region(Region::new("us-east-1"))
             .force_path_style(true)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -90,8 +90,7 @@ impl Lake {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let resource = format!(
-            "{{bucket: {BUCKET}, prefix: \"{prefix}\", endpoint: \"{}\", access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}",
-            server()
+            "{{bucket: {BUCKET}, prefix: \"{prefix}\", endpoint: \"{server}\", access_key: {ACCESS_KEY}, secret_key: {SECRET_KEY}}}"
         );
         Self {
             resource: S3Connector

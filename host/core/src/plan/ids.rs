@@ -104,6 +104,17 @@ impl fmt::Display for RunId {
     }
 }
 
+/// A backfill's id: UUID version 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BackfillId(pub uuid::Uuid);
+
+impl fmt::Display for BackfillId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The fence of an attempt: each new attempt at an asset partition takes a higher one, over all runs, and whoever holds
 /// a lower one is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

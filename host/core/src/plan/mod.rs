@@ -1,14 +1,23 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
+mod cron;
 mod graph;
 mod ids;
+mod mapping;
 mod partition;
 mod task;
+mod wall_clock;
 
+pub use cron::{Cron, CronError};
 pub use graph::{Graph, GraphError};
-pub use ids::{AssetName, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
-pub use partition::{Cadence, Partition, PartitionError, Partitioning};
+pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
+pub use mapping::{Mapping, MappingError, TimeMapping, Upstream};
+pub use partition::{
+    Bound, Cadence, Keys, Partition, PartitionError, PartitionRange, PartitionStatus, Partitioning,
+    RangeState, SliceValue, StatusRange, TimeSlices, TimeWindow, ValueSlices, Values, check_value,
+    fits_column, status,
+};
 pub use task::{
     CheckSpec, CheckpointPolicy, DestinationSpec, GrantSpec, LoadToken, OnReject, PartitionTask, SliceRule,
-    SourceSpec, SqlSpec, SqlTable, Step, StepSpec, TaskReceipt,
+    SourceSlice, SourceSpec, SqlSpec, SqlTable, Step, StepSpec, TaskReceipt,
 };

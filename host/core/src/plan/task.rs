@@ -39,6 +39,9 @@ pub struct PartitionTask {
     pub limit_rows: Option<u64>,
     /// What is done about rows that the slice does not hold.
     pub slice: SliceRule,
+    /// Which slice of the source is read.
+    #[serde(default)]
+    pub source_slice: SourceSlice,
     /// Read only what is new behind this; none for everything.
     #[serde(default)]
     pub since: Option<Watermark>,
@@ -66,6 +69,7 @@ impl PartitionTask {
             self.columns,
             self.contract,
             self.slice,
+            self.source_slice,
             self.partition,
             self.limit_rows,
             self.destination,
@@ -73,6 +77,24 @@ impl PartitionTask {
             self.since,
         ]);
         Digest::of(what.to_string().as_bytes())
+    }
+
+    /// The slice that a source is asked for that is asked once; none for all that it has.
+    pub fn read_slice(&self) -> Option<&Partition> {
+        match &self.source_slice {
+            SourceSlice::Own => self.partition.as_ref(),
+            SourceSlice::Other(partition) => Some(partition),
+            SourceSlice::Whole | SourceSlice::Several(_) => None,
+        }
+    }
+
+    /// Whether the source is asked once, and what it gives needs no further look than it has by itself.
+    pub fn reads_at_once(&self) -> bool {
+        match self.source_slice {
+            SourceSlice::Own => true,
+            SourceSlice::Other(_) | SourceSlice::Whole => self.slice == SliceRule::Trusted,
+            SourceSlice::Several(_) => false,
+        }
     }
 
     /// The token under which the destination knows this load, whichever attempt commits it.
@@ -239,6 +261,21 @@ pub enum SliceRule {
     Filter,
     /// The source says that it gives the slice's rows: others are rejected, since nobody else would load them.
     Reject,
+}
+
+/// Which slice of a source is read.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceSlice {
+    /// The slice that is made, or all where there are none.
+    #[default]
+    Own,
+    /// All that there is.
+    Whole,
+    /// This slice of the asset that is read.
+    Other(Box<Partition>),
+    /// These slices of the asset that is read, one after the other; without any there are no rows.
+    Several(Vec<Partition>),
 }
 
 /// When an attempt makes its work durable, so that a later one need not do it again.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Rejects;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, DestinationSpec, Epoch, LoadToken, Partition, PartitionKey, SourceSpec};
-use crate::port::{Change, LogSink};
+use crate::port::{AskHealth, Change, Health, LogSink};
 use crate::schema::{Asset, Column, Node};
 use crate::types::LogicalType;
 
@@ -91,6 +91,12 @@ pub trait Connector: Send + Sync {
     /// What there is to read at a resource, checked and with its secrets. None where the other side cannot tell.
     async fn discover(&self, _resource: &serde_json::Value) -> Result<Vec<Discovered>> {
         Ok(Vec::new())
+    }
+    /// Whether a resource can be used as it is to be: reached, logged in to, listed and, for destinations, written to. Makes
+    /// one try, waits for nobody, leaves nothing behind, and answers all that stands in the way. None where the other side
+    /// cannot be asked.
+    async fn check_health(&self, _ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
+        Ok(None)
     }
     /// Opens a source.
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>>;

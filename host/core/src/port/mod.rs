@@ -10,7 +10,9 @@ mod change;
 mod check;
 mod connector;
 mod engine;
+mod health;
 mod log;
+mod partition_store;
 mod state;
 mod stream_transform;
 mod transform;
@@ -23,9 +25,11 @@ pub use connector::{
     OpenDestination, OpenSource, Part, Source, SourceBatch, Watermark,
 };
 pub use engine::{EncodedTask, Engine};
+pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
+pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
+    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
     MaintenanceStore, Materialization, NewRun, PartitionState, PoolLimit, Pruned, QuarantineEntry,
     QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
     TableSize, TagLimit, TakeRuns, TaskCounts, WorkerRecord,

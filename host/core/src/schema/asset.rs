@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
 use super::duration::Millis;
+use super::partitions::{MappingDecl, Partitions};
 use super::placeholder::placeholders;
 use super::project::CheckpointDecl;
 use super::retry::RetryDecl;
 use super::transform::TransformDecl;
-use crate::plan::{AssetName, Cadence, PartitionError, Partitioning};
+use crate::plan::AssetName;
 
 /// A named data set that a source, transforms and a destination produce.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,7 +48,7 @@ pub struct Asset {
     /// What happens to columns that reach the destination and are not in `columns`.
     #[serde(default)]
     pub contract: Contract,
-    /// How the asset is sliced by time.
+    /// How the asset is sliced: by time, by the values of a column, or by both.
     #[serde(default)]
     pub partitions: Option<Partitions>,
     /// What looks at the rows that are loaded, before they are shown.
@@ -92,6 +92,9 @@ pub struct SourceDecl {
     /// Read only what is new since the last materialization, where the connector can.
     #[serde(default)]
     pub cursor: Option<CursorDecl>,
+    /// Which partitions of the assets it reads a partition is made from, where that is not those that are alike.
+    #[serde(default)]
+    pub partitions: Option<MappingDecl>,
     /// What the resource's connector needs to know.
     #[serde(flatten)]
     #[schemars(skip)]
@@ -140,7 +143,8 @@ impl Asset {
 
 impl SourceDecl {
     /// The keys that every source has; the rest is the connector's.
-    pub const KEYS: &'static [&'static str] = &["resource", "asset", "sql", "columns", "cursor"];
+    pub const KEYS: &'static [&'static str] =
+        &["resource", "asset", "sql", "columns", "cursor", "partitions"];
 
     /// The assets that rows come from.
     pub fn assets(&self) -> Vec<AssetName> {
@@ -155,75 +159,4 @@ impl SourceDecl {
 impl DestinationDecl {
     /// The keys that every destination has; the rest is the connector's.
     pub const KEYS: &'static [&'static str] = &["resource", "load"];
-}
-
-/// How an asset is sliced by time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Partitions {
-    /// A slice a day; keys like `2024-01-31`.
-    Daily(Window),
-    /// A slice a week, from Monday; keys are the Monday.
-    Weekly(Window),
-    /// A slice a month; keys like `2024-01`.
-    Monthly(Window),
-}
-
-/// Which slices there are, and what decides a row's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// The key of the first slice.
-    pub start: String,
-    /// The key of the first slice that is no more part of the asset; without it, the slices go on until now.
-    #[serde(default)]
-    pub end: Option<String>,
-    /// Whose midnight counts, from the IANA time zone database.
-    #[serde(default = "utc")]
-    pub timezone: String,
-    /// The column of the source, a timestamp or date, that says which slice a row belongs to.
-    #[serde(default)]
-    pub column: Option<String>,
-}
-
-fn utc() -> String {
-    "UTC".into()
-}
-
-impl Partitions {
-    /// The cadence's name, as YAML writes it, and the window.
-    pub fn parts(&self) -> (&'static str, &Window) {
-        match self {
-            Self::Daily(window) => ("daily", window),
-            Self::Weekly(window) => ("weekly", window),
-            Self::Monthly(window) => ("monthly", window),
-        }
-    }
-
-    /// The slices meant, or what is wrong, with the pointer of the wrong value.
-    pub fn partitioning(&self) -> Result<Partitioning, (String, PartitionError)> {
-        let (name, window) = self.parts();
-        let cadence = match self {
-            Self::Daily(_) => Cadence::Daily,
-            Self::Weekly(_) => Cadence::Weekly,
-            Self::Monthly(_) => Cadence::Monthly,
-        };
-        let key = |key: &str, text: &String| -> Result<NaiveDate, (String, PartitionError)> {
-            cadence
-                .parse(text)
-                .map_err(|error| (format!("/partitions/{name}/{key}"), error))
-        };
-        Ok(Partitioning {
-            cadence,
-            timezone: window.timezone.parse().map_err(|_| {
-                (
-                    format!("/partitions/{name}/timezone"),
-                    PartitionError::Timezone(window.timezone.clone()),
-                )
-            })?,
-            start: key("start", &window.start)?,
-            end: window.end.as_ref().map(|text| key("end", text)).transpose()?,
-            column: window.column.clone(),
-        })
-    }
 }

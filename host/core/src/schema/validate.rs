@@ -2,6 +2,7 @@
 
 mod cursor;
 mod http;
+mod partition;
 mod target;
 mod transform;
 mod work;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 
 pub use http::{GrantFault, grant_faults};
 
-use super::asset::{Asset, Partitions};
+use super::asset::Asset;
 use super::document::Document;
 use super::load::{LoadedProject, Placed};
 use super::reference_place::misplaced;
@@ -35,7 +36,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         instances(asset, &mut errors);
         transform::transforms(asset, loaded, &mut errors);
         grants(asset, &mut errors);
-        partitions(asset, loaded, &mut errors);
+        partition::partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
         work::asset(asset, loaded, &mut errors);
     }
@@ -142,7 +143,7 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
                             &format!("/source/{key}"),
                             format!("unknown key `{key}`"),
                         )
-                        .hint("a source that is an asset takes `columns` and nothing else"),
+                        .hint("a source that is an asset takes `columns` and `partitions`, and nothing else"),
                 );
             }
         }
@@ -278,75 +279,6 @@ fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
             error.hint = fault.hint;
             errors.push(error);
         }
-    }
-}
-
-fn partitions(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
-    let Placed { value, document } = asset;
-    let Some(partitions) = &value.partitions else {
-        return;
-    };
-    let slices = match partitions.partitioning() {
-        Ok(slices) => slices,
-        Err((pointer, error)) => {
-            errors.push(document.error("schema.invalid_value", &pointer, error.to_string()));
-            return;
-        }
-    };
-    if slices.end.is_some_and(|end| end <= slices.start) {
-        let window = match partitions {
-            Partitions::Daily(_) => "daily",
-            Partitions::Weekly(_) => "weekly",
-            Partitions::Monthly(_) => "monthly",
-        };
-        errors.push(
-            document
-                .error(
-                    "schema.invalid_value",
-                    &format!("/partitions/{window}/end"),
-                    "the slices end before the first one begins",
-                )
-                .hint(
-                    "`end` is the first slice that is no more part of the asset; it must lie behind `start`",
-                ),
-        );
-    }
-    let by_path = value
-        .source
-        .config
-        .values()
-        .any(|text| text.as_str().is_some_and(|text| text.contains("{partition}")));
-    let upstream = value
-        .source
-        .asset
-        .as_ref()
-        .and_then(|name| loaded.assets.get(name));
-    let upstream = upstream.and_then(|upstream| upstream.value.partitions.as_ref());
-    if let Some(theirs) = upstream {
-        if theirs.partitioning().is_ok_and(|theirs| {
-            (theirs.cadence, theirs.timezone, theirs.start, theirs.end)
-                != (slices.cadence, slices.timezone, slices.start, slices.end)
-        }) {
-            errors.push(
-                document
-                    .error(
-                        "schema.partitions_differ",
-                        "/partitions",
-                        "the source asset is sliced otherwise",
-                    )
-                    .hint("give both assets the same cadence, start, end and timezone"),
-            );
-        }
-    } else if !by_path && slices.column.is_none() {
-        errors.push(
-            document
-                .error(
-                    "schema.partition_source",
-                    "/partitions",
-                    "nothing says which rows belong to a partition",
-                )
-                .hint("name the source's `column`, or write `{partition}` in the source's `path`"),
-        );
     }
 }
 

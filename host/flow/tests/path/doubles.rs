@@ -16,7 +16,7 @@ use serde_json::json;
 use tidegate_core::batch::{Processed, Rejects, StepCounts};
 use tidegate_core::plan::{
     CheckpointPolicy, DestinationSpec, Digest, Epoch, GrantSpec, OnReject, PartitionTask, RunId, SliceRule,
-    SourceSpec, Step, StepSpec, TaskReceipt,
+    SourceSlice, SourceSpec, Step, StepSpec, TaskReceipt,
 };
 use tidegate_core::port::{
     ArtifactStore, Check, Checkpoint, Commit, Cursor, Destination, LoadReceipt, Part, Severity, Source,
@@ -521,6 +521,7 @@ fn task() -> PartitionTask {
         checkpoint: CheckpointPolicy { every_rows: 20 },
         limit_rows: None,
         slice: SliceRule::Trusted,
+        source_slice: SourceSlice::Own,
         dry_run: false,
         resume: None,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
-use tidegate_core::plan::{PartitionTask, Step, TaskReceipt};
+use tidegate_core::plan::{PartitionTask, SourceSlice, Step, TaskReceipt};
 use tidegate_core::port::{
     ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
     OpenSource, Severity, StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
@@ -18,6 +18,7 @@ use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
 use super::log::AttemptLog;
+use super::slices::{Slices, SlicesSource};
 use crate::error::OrchestratorError;
 use crate::project::{Project, bind_sql};
 use crate::run::{LEASE_MS, RunObserver};
@@ -180,13 +181,23 @@ impl LocalEngine {
             .is_some_and(|destination| can_pull(&task, destination.as_ref()));
         let input = if pulls {
             Input::Pull(Box::new(source_spec))
+        } else if let SourceSlice::Several(slices) = &task.source_slice {
+            Input::Read(Box::new(SlicesSource::new(Slices {
+                project: self.project.clone(),
+                spec: source_spec,
+                slices: slices.clone(),
+                batch_rows: task.batch_rows,
+                log: log.clone(),
+                secrets: secrets.clone(),
+                resume: task.resume.as_ref().map(|checkpoint| checkpoint.cursor.clone()),
+            })?))
         } else {
             let source = self
                 .project
                 .connector(&source_spec.connector)?
                 .open_source(OpenSource {
                     spec: &source_spec,
-                    partition: task.partition.as_ref(),
+                    partition: task.read_slice(),
                     since: task.since.as_ref(),
                     cursor: task.resume.as_ref().map(|checkpoint| &checkpoint.cursor),
                     batch_rows: task.batch_rows,

@@ -2,6 +2,7 @@
 
 mod local;
 mod log;
+mod slices;
 
 pub use local::LocalEngine;
 pub(crate) use log::log_name;

@@ -342,12 +342,7 @@ impl Project {
         let spec = connector
             .asset_source(upstream, &destination, &columns)
             .map_err(|error| vec![placed(asset, "/source/asset", error)])?;
-        // Slices of the same cut are read one by one; else all rows come, and those of other slices are left out.
-        let slice = match (&asset.value.partitions, &above.value.partitions) {
-            (Some(_), None) => SliceRule::Filter,
-            _ => SliceRule::Trusted,
-        };
-        Ok((spec, slice))
+        Ok((spec, self.asset_rule(asset, upstream)))
     }
 }
 

@@ -3,12 +3,15 @@
 mod changes;
 mod checks;
 mod connect;
+mod health;
 mod packages;
 mod places;
 mod policy;
 mod prepare;
+mod slice_columns;
 mod source_columns;
 mod sql;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,9 +26,11 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 use crate::error::OrchestratorError;
 
+pub use health::{Found, HealthLimits, ResourceHealth};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;
+pub use upstream::Above;
 
 /// Gives what `${env:…}` and `${secret:…}` point at.
 pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;
@@ -131,7 +136,7 @@ impl Project {
         };
         let partitions = asset.value.partitions.as_ref();
         // Validation has refused those that are wrong, with their place.
-        Ok(partitions.and_then(|partitions| partitions.partitioning().ok()))
+        Ok(partitions.and_then(|partitions| partitions.partitioning().ok().flatten()))
     }
 
     /// Where what a plan loads will lie, for people.

@@ -14,7 +14,6 @@ use tidegate_core::schema::{
     Asset, Column, Contract, HttpGrant, Placed, Reads, ReferenceKind, TransformDecl, closest, fill,
     fill_grants,
 };
-use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Errors};
 use tidegate_flow::{Conform, FlowError};
 use tidegate_plugin::{
@@ -24,6 +23,8 @@ use tidegate_plugin::{
 use super::Project;
 use super::connect::placed;
 use super::policy::WorkPolicy;
+use super::slice_columns::slice_columns;
+use super::upstream::Above;
 
 /// The tag of columns that `reads: "*"` does not open.
 const PII: &str = "pii";
@@ -35,6 +36,10 @@ pub struct AssetPlan {
     pub name: AssetName,
     /// The assets that it is made from.
     pub upstream: Vec<AssetName>,
+    /// The same, with how its slices are made from theirs.
+    pub above: Vec<Above>,
+    /// The asset whose rows it reads, if it is one.
+    pub reads: Option<AssetName>,
     /// Its slices.
     pub partitioning: Option<Partitioning>,
     /// Where rows come from.
@@ -143,7 +148,7 @@ impl Project {
             }
         };
         let (mut source, slice) = source;
-        slice_column(asset, slice, &source.columns)?;
+        slice_columns(asset, slice, &source.columns)?;
         if decl.contract == Contract::Discard {
             source.columns.retain(|column| needed(decl, &column.name));
         }
@@ -169,10 +174,9 @@ impl Project {
         Ok(AssetPlan {
             name: decl.name.clone(),
             upstream: decl.upstream(),
-            partitioning: decl
-                .partitions
-                .as_ref()
-                .and_then(|partitions| partitions.partitioning().ok()),
+            above: self.above(decl),
+            reads: decl.source.asset.clone(),
+            partitioning: self.slices_of(&decl.name),
             source,
             slice,
             steps,
@@ -316,34 +320,6 @@ impl Project {
     }
 }
 
-/// Checks the column that decides a row's slice, where one does.
-fn slice_column(asset: &Placed<Asset>, slice: SliceRule, columns: &[Column]) -> Result<(), Vec<Error>> {
-    let Some(partitions) = &asset.value.partitions else {
-        return Ok(());
-    };
-    let (cadence, window) = partitions.parts();
-    let (Some(name), true) = (&window.column, slice != SliceRule::Trusted) else {
-        return Ok(());
-    };
-    let why = match columns.iter().find(|column| column.name == *name) {
-        None => "is not among the source's columns".to_owned(),
-        Some(column) => match column.data_type {
-            LogicalType::Date32 | LogicalType::Timestamp(..) => return Ok(()),
-            ref other => format!("has the type {other}, and must hold times or dates"),
-        },
-    };
-    let error: Error = FlowError::Slice {
-        column: name.clone(),
-        why,
-    }
-    .into();
-    Err(vec![placed(
-        asset,
-        &format!("/partitions/{cadence}/column"),
-        error,
-    )])
-}
-
 /// Whether a source's column has a use, where the contract leaves out those that have none.
 fn needed(asset: &Asset, name: &str) -> bool {
     let loaded = asset.columns.iter().any(|column| column.name == name);
@@ -354,12 +330,8 @@ fn needed(asset: &Asset, name: &str) -> bool {
     let slices = asset
         .partitions
         .as_ref()
-        .and_then(|partitions| partitions.partitioning().ok());
-    loaded
-        || shown
-        || slices
-            .and_then(|slices| slices.column)
-            .is_some_and(|column| column == name)
+        .and_then(|partitions| partitions.partitioning().ok().flatten());
+    loaded || shown || slices.is_some_and(|slices| slices.columns().any(|column| column == name))
 }
 
 /// The columns that a step or check is shown, in order.

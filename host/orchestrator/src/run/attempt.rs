@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, TaskReceipt};
+use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, SourceSlice, TaskReceipt};
 use tidegate_core::port::{
-    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Materialization, PartitionState,
-    Watermark,
+    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Materialization, PartitionPlace,
+    PartitionState, Watermark,
 };
 use tidegate_core::{Error, Kind, Result};
 use tokio::sync::SemaphorePermit;
@@ -152,7 +152,8 @@ impl Orchestrator {
         cancel: &CancellationToken,
     ) -> Result<TaskReceipt> {
         self.observer.started(&plan.name, partition, false);
-        let task = task(run, launch, plan, partition, 1, Epoch(0))?;
+        let mut task = task(run, launch, plan, partition, 1, Epoch(0))?;
+        task.source_slice = self.source_slice(plan, partition).await?;
         self.run_task(plan, &task, cancel).await
     }
 
@@ -188,6 +189,7 @@ impl Orchestrator {
         cancel: &CancellationToken,
     ) -> Result<(AttemptKey, SemaphorePermit<'_>)> {
         let mut wait_ms = WAIT_MS.0;
+        let slice_place = slice_place(plan, partition);
         loop {
             let place = self.place(cancel).await?;
             let at = Utc::now();
@@ -196,6 +198,7 @@ impl Orchestrator {
                 run,
                 asset: &plan.name,
                 partition,
+                place: slice_place.as_ref(),
                 worker: self.workers.id(),
                 dead: &dead,
                 pools: &plan.policy.pools,
@@ -232,6 +235,7 @@ impl Orchestrator {
         cancel: &CancellationToken,
     ) -> Result<TaskReceipt> {
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
+        task.source_slice = self.source_slice(plan, &key.partition).await?;
         task.since = self.since(launch, key).await?;
         if key.attempt > 1 && self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
@@ -317,6 +321,16 @@ fn spread() -> f64 {
     f64::from(random) / f64::from(u32::MAX)
 }
 
+/// Where a slice stands among those of its asset; none for an asset without slices.
+fn slice_place(plan: &AssetPlan, partition: &PartitionKey) -> Option<PartitionPlace> {
+    let slices = plan.partitioning.as_ref()?;
+    Some(PartitionPlace {
+        cut: slices.cut(),
+        previous: slices.previous(&partition.0),
+        next: slices.next(&partition.0),
+    })
+}
+
 /// The task of an attempt. Limited runs are complete loads of fewer rows, so they keep no checkpoint of another run.
 fn task(
     run: RunId,
@@ -351,6 +365,7 @@ fn task(
         checkpoint: plan.checkpoint,
         limit_rows: launch.limit_rows,
         slice: plan.slice,
+        source_slice: SourceSlice::Own,
         since: None,
         dry_run: launch.dry_run,
         resume: None,

@@ -29,11 +29,8 @@ pub(super) enum Stopped {
 impl Orchestrator {
     /// Makes a run and carries it out. Assets come in the order in which they are made from each other.
     pub async fn launch(&self, launch: &Launch, plans: Vec<AssetPlan>) -> Result<RunReport> {
-        let run = launch.new_run(
-            &self.project,
-            QueueOptions::default(),
-            Some(self.workers.id().clone()),
-        )?;
+        let worker = Some(self.workers.id().clone());
+        let run = self.new_run(launch, QueueOptions::default(), worker).await?;
         let plans = self.keep(plans);
         if launch.dry_run {
             return self

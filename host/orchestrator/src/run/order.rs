@@ -1,23 +1,28 @@
 //! Which asset partition may be worked on, given what has been done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tidegate_core::plan::{AssetName, PartitionKey};
 
-use crate::project::AssetPlan;
+use crate::project::{Above, AssetPlan};
 
 /// An asset partition of a run.
 pub(crate) type Item = (AssetName, PartitionKey);
 
+/// Slices by asset.
+type Slices = BTreeMap<AssetName, BTreeSet<PartitionKey>>;
+
 /// The work of a run that is left.
 pub(crate) struct Order<'a> {
-    plans: &'a [Arc<AssetPlan>],
-    waiting: Vec<Item>,
+    plans: BTreeMap<&'a AssetName, &'a AssetPlan>,
+    waiting: VecDeque<Item>,
     /// Begun and not ended.
-    open: BTreeSet<Item>,
+    open: usize,
+    /// Waiting, or begun and not ended.
+    left: Slices,
     /// Ended badly, or not tried.
-    bad: BTreeSet<Item>,
+    bad: Slices,
 }
 
 /// What is next.
@@ -34,64 +39,72 @@ pub(crate) enum Next {
 
 impl<'a> Order<'a> {
     pub(crate) fn new(plans: &'a [Arc<AssetPlan>], waiting: Vec<Item>) -> Self {
+        let mut left = Slices::new();
+        for (asset, key) in &waiting {
+            left.entry(asset.clone()).or_default().insert(key.clone());
+        }
         Self {
-            plans,
-            waiting,
-            open: BTreeSet::new(),
-            bad: BTreeSet::new(),
+            plans: plans.iter().map(|plan| (&plan.name, plan.as_ref())).collect(),
+            waiting: waiting.into(),
+            open: 0,
+            left,
+            bad: Slices::new(),
         }
     }
 
     pub(crate) fn next(&mut self) -> Next {
-        let ready = self.waiting.iter().position(|item| !self.blocked(item));
-        match ready {
-            Some(index) => {
-                let item = self.waiting.remove(index);
-                if self.needs(&item).any(|above| self.bad.contains(above)) {
-                    self.bad.insert(item.clone());
-                    return Next::Skip(item);
-                }
-                self.open.insert(item.clone());
-                Next::Begin(item)
-            }
-            None if self.waiting.is_empty() && self.open.is_empty() => Next::Done,
-            None => Next::Wait,
+        let ready = self.waiting.iter().position(|item| !self.meets(&self.left, item));
+        let Some(item) = ready.and_then(|index| self.waiting.remove(index)) else {
+            let done = self.waiting.is_empty() && self.open == 0;
+            return if done { Next::Done } else { Next::Wait };
+        };
+        if self.meets(&self.bad, &item) {
+            self.close(&item, false);
+            return Next::Skip(item);
         }
+        self.open += 1;
+        Next::Begin(item)
     }
 
     pub(crate) fn ended(&mut self, item: &Item, well: bool) {
-        self.open.remove(item);
-        if !well {
-            self.bad.insert(item.clone());
-        }
+        self.open = self.open.saturating_sub(1);
+        self.close(item, well);
     }
 
     /// What has not begun, when a run stops early.
     pub(crate) fn rest(&mut self) -> Vec<Item> {
-        std::mem::take(&mut self.waiting)
+        std::mem::take(&mut self.waiting).into()
     }
 
-    /// Whether something that the item is made from is still to be done or under way.
-    fn blocked(&self, item: &Item) -> bool {
-        self.waiting
-            .iter()
-            .chain(&self.open)
-            .any(|other| self.feeds(other, item))
+    fn close(&mut self, (asset, key): &Item, well: bool) {
+        if let Some(keys) = self.left.get_mut(asset) {
+            keys.remove(key);
+        }
+        if !well {
+            self.bad.entry(asset.clone()).or_default().insert(key.clone());
+        }
     }
 
-    fn needs<'b>(&'b self, item: &'b Item) -> impl Iterator<Item = &'b Item> {
-        self.bad.iter().filter(move |other| self.feeds(other, item))
-    }
-
-    /// Whether one item is made from another: the same slice where both are sliced alike, else every slice.
-    fn feeds(&self, above: &Item, item: &Item) -> bool {
-        let Some(plan) = self.plans.iter().find(|plan| plan.name == item.0) else {
+    /// Whether an item is made from any of these slices.
+    fn meets(&self, slices: &Slices, (asset, key): &Item) -> bool {
+        let Some(plan) = self.plans.get(asset) else {
             return false;
         };
-        let theirs = self.plans.iter().find(|plan| plan.name == above.0);
-        let alike = theirs.is_some_and(|theirs| theirs.partitioning == plan.partitioning);
-        plan.upstream.contains(&above.0)
-            && (item.1 == above.1 || item.1.is_whole() || above.1.is_whole() || !alike)
+        plan.above.iter().any(|above| {
+            let keys = slices.get(&above.name);
+            keys.is_some_and(|keys| feed(keys, above, plan, key))
+        })
+    }
+}
+
+/// Whether a slice is made from any of these of an asset above.
+fn feed(keys: &BTreeSet<PartitionKey>, above: &Above, plan: &AssetPlan, made: &PartitionKey) -> bool {
+    let below = plan.partitioning.as_ref();
+    // One look-up where there is one key to look for: a run may have tens of thousands of each.
+    if above.same_keys(below) {
+        keys.contains(made)
+    } else {
+        keys.iter().any(|key| above.feeds(&key.0, below, &made.0))
     }
 }
 
@@ -99,17 +112,49 @@ impl<'a> Order<'a> {
 mod tests {
     use arrow_schema::Schema;
     use serde_json::Value;
-    use tidegate_core::plan::{CheckpointPolicy, DestinationSpec, SliceRule, SourceSpec};
+    use tidegate_core::plan::{
+        CheckpointPolicy, DestinationSpec, Mapping, Partitioning, SliceRule, SourceSpec, ValueSlices, Values,
+    };
     use tidegate_core::schema::{Contract, Load};
 
     use super::*;
     use crate::project::WorkPolicy;
 
+    /// Sliced into 1 and 2, where it is.
+    fn slices() -> Partitioning {
+        Partitioning::Values(ValueSlices {
+            values: Values::Static(vec!["1".into(), "2".into()]),
+            column: None,
+        })
+    }
+
+    fn sliced(name: &str, upstream: Option<&str>) -> Arc<AssetPlan> {
+        plan_over(name, upstream, Some(&slices()), Some(&slices()))
+    }
+
     fn plan(name: &str, upstream: Option<&str>) -> Arc<AssetPlan> {
+        plan_over(name, upstream, None, None)
+    }
+
+    fn plan_over(
+        name: &str,
+        upstream: Option<&str>,
+        theirs: Option<&Partitioning>,
+        ours: Option<&Partitioning>,
+    ) -> Arc<AssetPlan> {
         Arc::new(AssetPlan {
             name: name.parse().unwrap(),
             upstream: upstream.iter().map(|name| name.parse().unwrap()).collect(),
-            partitioning: None,
+            above: upstream
+                .iter()
+                .map(|name| Above {
+                    name: name.parse().unwrap(),
+                    mapping: Mapping::between(theirs, ours, None).unwrap(),
+                    partitioning: theirs.cloned(),
+                })
+                .collect(),
+            reads: upstream.map(|name| name.parse().unwrap()),
+            partitioning: ours.cloned(),
             source: SourceSpec {
                 cursor: None,
                 connector: "file".into(),
@@ -148,7 +193,11 @@ mod tests {
 
     #[test]
     fn a_slice_waits_for_the_same_slice_and_a_whole_for_every_one() {
-        let plans = [plan("a", None), plan("b", Some("a")), plan("c", Some("a"))];
+        let plans = [
+            sliced("a", None),
+            sliced("b", Some("a")),
+            plan_over("c", Some("a"), Some(&slices()), None),
+        ];
         let work = vec![
             item("a", "1"),
             item("a", "2"),

@@ -1,17 +1,14 @@
-//! What a run is asked for, and the asset partitions that this means.
+//! What a run is asked for.
 
 use std::collections::BTreeMap;
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
-use tidegate_core::plan::{AssetName, PartitionKey, RunId, WorkerId};
+use tidegate_core::plan::{AssetName, RunId, WorkerId};
 use tidegate_core::port::{Inserted, NewRun, RunRecord};
 use tidegate_core::{Error, Kind, Result};
 
 use super::orchestrator::Orchestrator;
-use super::order::Item;
-use crate::error::OrchestratorError;
-use crate::project::Project;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +17,9 @@ pub struct Launch {
     pub assets: Vec<AssetName>,
     /// Only this slice; none for every slice that there is.
     pub partition: Option<String>,
+    /// Only the slices from one to another, both included, as `FIRST...LAST`; none for every slice that there is.
+    #[serde(default)]
+    pub partition_range: Option<String>,
     /// Read, transform and count, but load nothing and keep no state.
     pub dry_run: bool,
     /// Stop each source after so many rows.
@@ -56,19 +56,21 @@ impl Launch {
             )
         })
     }
+}
 
-    /// The run of this request, in the order in which assets are made from each other; for a worker, or for whichever
-    /// takes it from the queue.
-    pub fn new_run(
+impl Orchestrator {
+    /// The run of a request, in the order in which assets are made from each other; for a worker, or for whichever takes it
+    /// from the queue.
+    pub(crate) async fn new_run(
         &self,
-        project: &Project,
+        launch: &Launch,
         options: QueueOptions,
         worker: Option<WorkerId>,
     ) -> Result<NewRun> {
         Ok(NewRun {
             id: RunId(uuid::Uuid::now_v7()),
-            request: serde_json::to_value(self).unwrap_or_default(),
-            partitions: self.items(project)?,
+            request: serde_json::to_value(launch).unwrap_or_default(),
+            partitions: self.items(launch).await?,
             worker,
             priority: options.priority,
             job: options.job,
@@ -78,41 +80,16 @@ impl Launch {
         })
     }
 
-    /// The asset partitions that are asked for, in the order of the assets.
-    pub(super) fn items(&self, project: &Project) -> Result<Vec<Item>> {
-        if self.assets.is_empty() {
-            return Err(OrchestratorError::NothingSelected.into());
-        }
-        let mut items = Vec::new();
-        for name in &self.assets {
-            match (project.partitioning(name)?, &self.partition) {
-                (None, None) => items.push((name.clone(), PartitionKey::whole())),
-                (None, Some(_)) => return Err(OrchestratorError::NoPartitions(name.clone()).into()),
-                (Some(slices), Some(key)) => {
-                    let found = slices.find(key).map_err(|error| {
-                        Error::from(OrchestratorError::Partition {
-                            asset: name.clone(),
-                            why: error.to_string(),
-                        })
-                    })?;
-                    items.push((name.clone(), found.key));
-                }
-                (Some(slices), None) => {
-                    let all = slices.partitions(Utc::now());
-                    items.extend(all.into_iter().map(|slice| (name.clone(), slice.key)));
-                }
-            }
-        }
-        Ok(items)
+    /// Tells the worker of this process that there are runs in the queue.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
     }
-}
 
-impl Orchestrator {
     /// Puts a run into the queue, for whichever worker takes it. A repeat under one `run_key` makes no second run.
     pub async fn enqueue(&self, launch: &Launch, options: QueueOptions) -> Result<(RunId, Inserted)> {
-        let run = launch.new_run(&self.project, options, None)?;
+        let run = self.new_run(launch, options, None).await?;
         let inserted = self.state.insert_run(&run).await?;
-        self.bell.notify_one();
+        self.ring();
         Ok(match inserted {
             Inserted::New => (run.id, inserted),
             Inserted::Known(known) => (known, inserted),

@@ -20,5 +20,6 @@ mod partitions;
 mod quarantine;
 mod queue;
 mod runs;
+mod slices;
 mod slots;
 mod transfer;

@@ -181,6 +181,7 @@ pub(crate) async fn try_claim(
             run,
             asset: &asset(name),
             partition: &key(text),
+            place: None,
             worker: &worker(by),
             dead: &dead,
             pools,

@@ -26,7 +26,7 @@ impl ClickHouseDestination {
             && from_json::<ResourceConfig>(&source.resource)
                 .is_ok_and(|resource| resource.is_same_place(&self.resource))
             // Of a table that is nobody's asset, rows without a value in the slice's column are for the quarantine.
-            && (window.is_none() || matches!(config, CheckedSource::Asset { slice: Some(_), .. }))
+            && window.is_none_or(|slice| config.tells(slice))
             // The server would make a number that is too large another, and a text that is no UUID none, without a word.
             && self.config.table.columns.iter().all(|column| !column.told)
     }

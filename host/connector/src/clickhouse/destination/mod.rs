@@ -321,9 +321,13 @@ impl ClickHouseDestination {
             (Mode::Append, Some(staged)) => moves.append(&staged).await,
             (Mode::Upsert, Some(staged)) => moves.upsert(&staged).await,
             (Mode::Replace, Some(staged)) => moves.exchange(&staged).await,
-            (Mode::ReplaceSlice, staged) => match (&self.config.slice, &self.window) {
-                (Some(column), Some(window)) => moves.replace_slice(staged.as_deref(), column, window).await,
-                _ => Err(ClickHouseError::Internal("a slice has no window".into())),
+            (Mode::ReplaceSlice, staged) => match &self.window {
+                Some(slice) => {
+                    moves
+                        .replace_slice(staged.as_deref(), &self.config.slice, slice)
+                        .await
+                }
+                None => Err(ClickHouseError::Internal("a slice has no window".into())),
             },
             (_, None) => Ok(()),
         }

@@ -11,7 +11,7 @@
 
 use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
-use tidegate_core::plan::Partitioning;
+use tidegate_core::plan::{Cadence, Partitioning};
 use tidegate_core::schema::{Asset, Column, Contract, Load};
 use tidegate_core::types::LogicalType;
 use tidegate_core::{Error, Kind, Place};
@@ -36,7 +36,7 @@ pub(in super::super) struct CheckedDestination {
     /// What a load does to it.
     pub(in super::super) mode: Mode,
     /// What says which slice of the asset a row is in, where the table tells.
-    pub(in super::super) slice: Option<SliceColumn>,
+    pub(in super::super) slice: Vec<SliceColumn>,
     /// Whether runs may add columns and widen types.
     pub(in super::super) evolve: bool,
     /// How much is inserted at once.
@@ -86,7 +86,7 @@ pub(in super::super) fn design(
     let slices = asset
         .partitions
         .as_ref()
-        .and_then(|partitions| partitions.partitioning().ok());
+        .and_then(|partitions| partitions.partitioning().ok().flatten());
     let mode = design.mode(load, role, slices.as_ref());
     let table = TableDefinition {
         name: config.table.clone().unwrap_or_else(|| asset.name.to_string()),
@@ -299,36 +299,52 @@ impl Design<'_> {
     }
 
     fn require_slice_column(&mut self, slices: &Partitioning) {
-        let column = slices
-            .column
-            .as_deref()
-            .and_then(|name| self.column(name))
-            .cloned();
-        match column {
-            Some(column) if !column.nullable || column.key => {}
-            Some(column) => self.refuse(
+        let named: Vec<Column> = slices
+            .columns()
+            .filter_map(|name| self.column(name))
+            .cloned()
+            .collect();
+        if named.len() < slices.dimensions() {
+            self.refuse(
+                "",
+                "a partition can be replaced only where a loaded column says which one a row is in".into(),
+                "name it as `column` of the asset's `partitions`, and in `columns`",
+            );
+        }
+        for column in named.iter().filter(|column| column.nullable && !column.key) {
+            self.refuse(
                 "",
                 format!(
                     "the table's partitions follow `{}`, which may be missing",
                     column.name
                 ),
                 "write `nullable: false` at the column",
-            ),
-            None => self.refuse(
+            );
+        }
+        // Only whole partitions of the table are replaced, and its expressions know hours, days, weeks and months.
+        let Some(time) = slices.time() else { return };
+        let shifts_by_half = time.timezone == chrono_tz::Australia::Lord_Howe;
+        if matches!(time.cadence, Cadence::Cron(_)) || (time.cadence == Cadence::Hourly && shifts_by_half) {
+            self.refuse(
                 "",
-                "a partition can be replaced only where a loaded column says which one a row is in".into(),
-                "name it as `column` of the asset's `partitions`, and in `columns`",
-            ),
+                "a table has no partitions that follow these slices, so they cannot be replaced one by one"
+                    .into(),
+                "load with `append` or `upsert`, or slice by hours, days, weeks or months",
+            );
         }
     }
 
-    /// The loaded column that says which slice a row is in.
-    pub(super) fn slice(&self, slices: Option<&Partitioning>) -> Option<SliceColumn> {
-        let column = self.column(slices?.column.as_deref()?)?;
-        is_time(&column.data_type).then(|| SliceColumn {
-            name: column.name.clone(),
-            data_type: column.data_type.clone(),
-        })
+    /// The loaded columns that say which slice a row is in.
+    fn slice(&self, slices: Option<&Partitioning>) -> Vec<SliceColumn> {
+        slices
+            .into_iter()
+            .flat_map(Partitioning::columns)
+            .filter_map(|name| self.column(name))
+            .map(|column| SliceColumn {
+                name: column.name.clone(),
+                data_type: column.data_type.clone(),
+            })
+            .collect()
     }
 }
 

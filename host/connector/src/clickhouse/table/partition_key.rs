@@ -1,6 +1,6 @@
 //! The partition key of a table: that of the asset's slices, or by size, time and tenant.
 
-use tidegate_core::plan::{Cadence, Partitioning};
+use tidegate_core::plan::{Cadence, Partitioning, TimeSlices};
 use tidegate_core::schema::Column;
 use tidegate_core::types::LogicalType;
 
@@ -21,7 +21,7 @@ impl Design<'_> {
         slices: Option<&Partitioning>,
     ) -> Option<String> {
         let told = self.config.partition.is_some() || self.config.partition_by.is_some();
-        let own = self.slice(slices);
+        let windows = slices.and_then(Partitioning::time);
         let time = match (mode, slices) {
             (Mode::ReplaceSlice, Some(slices)) => {
                 if told {
@@ -35,19 +35,21 @@ impl Design<'_> {
                         "leave it out, or load with `append`",
                     );
                 }
-                let length = match slices.cadence {
-                    Cadence::Daily => PartitionLength::Day,
-                    Cadence::Weekly => PartitionLength::Week,
-                    Cadence::Monthly => PartitionLength::Month,
-                };
-                own.and_then(|column| time_key(length, &column.name, &column.data_type, Some(slices)))
+                let own = windows.and_then(|windows| self.slice_key(windows));
+                let value = slices
+                    .values()
+                    .and_then(|values| self.column(values.column.as_deref()?));
+                match (value.map(|column| sql::name(&column.name)), own) {
+                    (Some(value), Some(time)) => Some(format!("{value}, {time}")),
+                    (one, other) => one.or(other),
+                }
             }
             _ => {
                 if let Some(expression) = &self.config.partition_by {
                     return Some(expression.clone()).filter(|expression| !expression.trim().is_empty());
                 }
                 let length = self.config.partition.unwrap_or_else(|| self.length(role));
-                match (length, self.time_column(slices)) {
+                match (length, self.time_column(windows)) {
                     (PartitionLength::None, _) => None,
                     (_, None) if !told => None,
                     (_, None) => {
@@ -58,7 +60,7 @@ impl Design<'_> {
                         );
                         None
                     }
-                    (length, Some(column)) => time_key(length, &column.name, &column.data_type, slices),
+                    (length, Some(column)) => time_key(length, &column, windows),
                 }
             }
         };
@@ -73,8 +75,27 @@ impl Design<'_> {
         });
         match (tenant, time) {
             (Some(tenant), Some(time)) => Some(format!("({tenant}, {time})")),
+            (None, Some(time))
+                if matches!(slices, Some(Partitioning::Both(..))) && *mode == Mode::ReplaceSlice =>
+            {
+                Some(format!("({time})"))
+            }
             (one, other) => one.or(other),
         }
+    }
+
+    /// The expression of which each slice of time is a value.
+    fn slice_key(&self, windows: &TimeSlices) -> Option<String> {
+        let column = self.column(windows.column.as_deref()?)?;
+        let length = match windows.cadence {
+            Cadence::Daily => PartitionLength::Day,
+            Cadence::Weekly => PartitionLength::Week,
+            Cadence::Monthly => PartitionLength::Month,
+            Cadence::Hourly => return Some(in_zone("toStartOfHour", column, Some(windows))),
+            // Refused elsewhere.
+            Cadence::Cron(_) => return None,
+        };
+        time_key(length, column, Some(windows))
     }
 
     fn length(&self, role: Role) -> PartitionLength {
@@ -85,7 +106,7 @@ impl Design<'_> {
         }
     }
 
-    fn time_column(&mut self, slices: Option<&Partitioning>) -> Option<Column> {
+    fn time_column(&mut self, windows: Option<&TimeSlices>) -> Option<Column> {
         if let Some(name) = self.config.time.clone() {
             let column = self.named("/time", &name)?;
             if !is_time(&column.data_type) || (column.nullable && !column.key) {
@@ -100,7 +121,7 @@ impl Design<'_> {
             }
             return Some(column);
         }
-        let named = slices.and_then(|slices| slices.column.as_deref());
+        let named = windows.and_then(|windows| windows.column.as_deref());
         named
             .and_then(|name| self.column(name))
             .filter(|column| !column.nullable || column.key)
@@ -110,28 +131,27 @@ impl Design<'_> {
 }
 
 /// The expression of which each value is a partition.
-fn time_key(
-    length: PartitionLength,
-    column: &str,
-    data_type: &LogicalType,
-    slices: Option<&Partitioning>,
-) -> Option<String> {
+fn time_key(length: PartitionLength, column: &Column, windows: Option<&TimeSlices>) -> Option<String> {
     let function = match length {
         PartitionLength::None => return None,
         PartitionLength::Day => "toYYYYMMDD",
         PartitionLength::Week => "toMonday",
         PartitionLength::Month => "toYYYYMM",
     };
-    let name = sql::name(column);
-    // Months begin at the midnight of the asset's slices. Dates and readings of wall clocks have no other.
-    let zone = match (data_type, slices) {
-        (LogicalType::Timestamp(_, Some(own)), Some(slices)) => {
-            Some(slices.timezone.name()).filter(|zone| zone != own)
+    Some(in_zone(function, column, windows))
+}
+
+/// A function of a time, on the clock of the asset's slices. Dates and readings of wall clocks have no other.
+fn in_zone(function: &str, column: &Column, windows: Option<&TimeSlices>) -> String {
+    let name = sql::name(&column.name);
+    let zone = match (&column.data_type, windows) {
+        (LogicalType::Timestamp(_, Some(own)), Some(windows)) => {
+            Some(windows.timezone.name()).filter(|zone| zone != own)
         }
         _ => None,
     };
-    Some(match zone {
+    match zone {
         Some(zone) => format!("{function}({name}, {})", sql::literal(zone)),
         None => format!("{function}({name})"),
-    })
+    }
 }

@@ -2,6 +2,7 @@
 
 use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
+use tidegate_core::plan::Partitioning;
 use tidegate_core::schema::{Asset, Column, Contract, Load};
 use tidegate_core::{Error, Kind, Place};
 
@@ -23,7 +24,7 @@ pub(in super::super) struct CheckedDestination {
     /// What a load does to it.
     pub(in super::super) mode: Mode,
     /// What says which slice of the asset a row is in.
-    pub(in super::super) slice: Option<SliceColumn>,
+    pub(in super::super) slice: Vec<SliceColumn>,
     /// Whether runs may add columns and widen types.
     pub(in super::super) evolve: bool,
 }
@@ -58,11 +59,12 @@ pub(in super::super) fn design(
     let slices = asset
         .partitions
         .as_ref()
-        .and_then(|partitions| partitions.partitioning().ok());
-    let slice = slices
-        .as_ref()
-        .and_then(|slices| slices.column.as_deref())
-        .and_then(|name| asset.columns.iter().find(|column| column.name == name));
+        .and_then(|partitions| partitions.partitioning().ok().flatten());
+    let slice: Vec<&Column> = slices
+        .iter()
+        .flat_map(Partitioning::columns)
+        .filter_map(|name| asset.columns.iter().find(|column| column.name == name))
+        .collect();
     let mode = match (load, &slices) {
         (Load::Append, _) => Mode::Append,
         (Load::Upsert, _) => Mode::Upsert,
@@ -81,23 +83,26 @@ pub(in super::super) fn design(
                 .hint("give a column `key: true`"),
         );
     }
-    match slice {
-        _ if mode != Mode::ReplaceSlice => {}
-        None => errors.push(
-            invalid(
-                "",
-                "a partition can be replaced only where a loaded column says which one a row is in".into(),
-            )
-            .hint("name it as `column` of the asset's `partitions`, and in `columns`"),
-        ),
-        Some(column) if column.nullable && !column.key => errors.push(
-            invalid(
-                "",
-                format!("the partitions follow `{}`, which may be missing", column.name),
-            )
-            .hint("write `nullable: false` at the column"),
-        ),
-        Some(_) => {}
+    if let (Mode::ReplaceSlice, Some(slices)) = (mode, &slices) {
+        if slice.len() < slices.dimensions() {
+            errors.push(
+                invalid(
+                    "",
+                    "a partition can be replaced only where a loaded column says which one a row is in"
+                        .into(),
+                )
+                .hint("name it as `column` of the asset's `partitions`, and in `columns`"),
+            );
+        }
+        for column in slice.iter().filter(|column| column.nullable && !column.key) {
+            errors.push(
+                invalid(
+                    "",
+                    format!("the partitions follow `{}`, which may be missing", column.name),
+                )
+                .hint("write `nullable: false` at the column"),
+            );
+        }
     }
     let (schema, name) = place(config.table.as_deref().unwrap_or(asset.name.as_str()));
     let columns = columns(config, asset, &mut errors);
@@ -124,10 +129,7 @@ pub(in super::super) fn design(
             comment: asset.description.as_ref().map(|text| text.trim().to_owned()),
         },
         mode,
-        slice: slice.map(|column| SliceColumn {
-            name: column.name.clone(),
-            data_type: column.data_type.clone(),
-        }),
+        slice: slice.into_iter().map(SliceColumn::of).collect(),
         evolve: asset.contract == Contract::Evolve,
     })
 }

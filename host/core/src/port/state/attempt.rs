@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::plan::{AssetName, Epoch, PartitionKey, RunId, WorkerId};
+use crate::port::PartitionPlace;
 
 /// Where an asset partition of a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,6 +116,8 @@ pub struct Claiming<'a> {
     pub asset: &'a AssetName,
     /// At this slice.
     pub partition: &'a PartitionKey,
+    /// Where the slice stands among those of its asset; none for an asset without slices.
+    pub place: Option<&'a PartitionPlace>,
     /// By this worker.
     pub worker: &'a WorkerId,
     /// Workers known to be gone: what they hold is free.

@@ -3,6 +3,7 @@
 //! The store keeps facts and refuses stale writers; which transitions are legal is the orchestrator's to say.
 
 mod attempt;
+mod backfill;
 mod counts;
 mod event;
 mod leader;
@@ -17,8 +18,10 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, PartitionKey, RunId};
+use crate::port::PartitionStore;
 
 pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition};
+pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
@@ -33,7 +36,7 @@ pub use run_move::RunMove;
 /// Every call is one transaction: it happens whole or not at all. Calls that name an [`AttemptKey`] answer `false` and
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
-pub trait StateStore: QueueStore + LeaderStore + MaintenanceStore + Send + Sync {
+pub trait StateStore: BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + Send + Sync {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;
     /// Moves a run from one state to another, and keeps the event of it; `false`, with nothing changed, where the run is

@@ -59,9 +59,10 @@ pub(super) fn asset(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut 
     for (index, pool) in value.pools.iter().enumerate() {
         if !pools.contains_key(pool) {
             let error = unknown(document, "pool", &format!("/pools/{index}"), pool, &known);
-            errors.push(match known.is_empty() {
-                true => error.hint("declare it under `concurrency.pools` of the project"),
-                false => error,
+            errors.push(if known.is_empty() {
+                error.hint("declare it under `concurrency.pools` of the project")
+            } else {
+                error
             });
         }
     }
