@@ -23,6 +23,8 @@ mod materializations;
 mod months;
 mod partition_store;
 mod partitions;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod prune;
 mod quarantine;

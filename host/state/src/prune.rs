@@ -54,7 +54,12 @@ pub(crate) async fn runs(pool: &Pool, before: DateTime<Utc>, most: u32) -> Resul
         delete
             .push(") AND state IN ('succeeded', 'failed', 'cancelled') AND updated_at < ")
             .push_bind(before);
-        delete.build().persistent(false).execute(db).await?.rows_affected()
+        delete
+            .build()
+            .persistent(false)
+            .execute(db)
+            .await?
+            .rows_affected()
     });
     Ok(removed)
 }

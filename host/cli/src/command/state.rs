@@ -71,7 +71,10 @@ async fn export(project: &Project, file: &Path, output: &Output) -> Result<(), E
     let rows = state.export(&mut BufWriter::new(opened)).await?;
     output.show(&json!({"rows": rows, "file": file}), || {
         say!("wrote {} rows to {}", grouped(rows), file.display());
-        say!("next: TIDEGATE_STATE=... tidegate state import {}", file.display());
+        say!(
+            "next: TIDEGATE_STATE=... tidegate state import {}",
+            file.display()
+        );
     });
     Ok(())
 }

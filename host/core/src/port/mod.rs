@@ -29,10 +29,11 @@ pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim, Claiming, Event, EventKind, Inserted, Leader, LeaderStore,
-    MaintenanceStore, Materialization, NewRun, PartitionState, PoolLimit, Pruned, QuarantineEntry,
-    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
-    TableSize, TagLimit, TakeRuns, TaskCounts, WorkerRecord,
+    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
+    Claiming, Event, EventKind, Inserted, Leader, LeaderStore, MaintenanceStore, Materialization, NewRun,
+    PartitionState, PoolLimit, Pruned, QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition,
+    RunRecord, RunState, StateStore, StepTotal, StoredEvent, TableSize, TagLimit, TakeRuns, TaskCounts,
+    WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

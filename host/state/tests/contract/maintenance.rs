@@ -80,10 +80,7 @@ async fn ended_runs_go_and_what_they_loaded_stays(place: &Place) {
         run_key: Some("once".into()),
         ..new_run(&[])
     };
-    assert_eq!(
-        store.insert_run(&again).await.unwrap(),
-        Inserted::Known(keyed.id)
-    );
+    assert_eq!(store.insert_run(&again).await.unwrap(), Inserted::Known(keyed.id));
     let next = granted(place, waiting.id, ("orders", "a"), "w", 30).await;
     assert!(next.epoch > attempt.epoch);
     assert_eq!(store.prune_runs(at(1_000), 10).await.unwrap(), 1);
@@ -100,10 +97,7 @@ async fn events_go_by_kind_and_in_batches(place: &Place) {
     events.extend((1..=5).map(checkpoint));
     store.append_events(&events).await.unwrap();
     assert_eq!(
-        store
-            .prunable_events(EventKind::Checkpoint, at(4))
-            .await
-            .unwrap(),
+        store.prunable_events(EventKind::Checkpoint, at(4)).await.unwrap(),
         3
     );
     let mut removed = Vec::new();
@@ -130,10 +124,7 @@ async fn sizes_name_the_tables(place: &Place) {
     for table in ["runs", "materializations", "fences"] {
         assert!(sizes.iter().any(|size| size.table == table), "{sizes:?}");
     }
-    assert!(
-        sizes.iter().all(|size| !size.table.contains("sqlx")),
-        "{sizes:?}"
-    );
+    assert!(sizes.iter().all(|size| !size.table.contains("sqlx")), "{sizes:?}");
 }
 
 async fn events_in(place: &Place, table: &str) -> i64 {
@@ -156,7 +147,9 @@ async fn a_store_without_months_keeps_its_events() {
         .execute(&mut connection)
         .await
         .unwrap();
-    let all = Migrator::new(std::path::Path::new("migrations/postgres")).await.unwrap();
+    let all = Migrator::new(std::path::Path::new("migrations/postgres"))
+        .await
+        .unwrap();
     let old: Vec<_> = all.iter().filter(|step| step.version < 8).cloned().collect();
     let old = Migrator {
         migrations: old.into(),

@@ -33,7 +33,10 @@ async fn filled(place: &Place) {
             .unwrap();
     }
     let failing = granted(place, run.id, ("orders", "ü"), "w", 2).await;
-    store.put_checkpoint(&failing, &checkpoint(3), at(3)).await.unwrap();
+    store
+        .put_checkpoint(&failing, &checkpoint(3), at(3))
+        .await
+        .unwrap();
     store.fail_attempt(&failing, &error("no"), at(4)).await.unwrap();
     store.join_worker(&worker("w"), at(0)).await.unwrap();
     store.lead(&worker("w"), None).await.unwrap().unwrap();

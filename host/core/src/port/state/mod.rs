@@ -36,7 +36,9 @@ pub use run_move::RunMove;
 /// Every call is one transaction: it happens whole or not at all. Calls that name an [`AttemptKey`] answer `false` and
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
-pub trait StateStore: BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + Send + Sync {
+pub trait StateStore:
+    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + Send + Sync
+{
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;
     /// Moves a run from one state to another, and keeps the event of it; `false`, with nothing changed, where the run is
