@@ -47,6 +47,11 @@ fn open_locking(at: &ProjectAt, locking: Locking) -> Result<Project, Errors> {
 
 /// Opens the project's state store, making its folder.
 pub(crate) async fn open_state(project: &Project) -> Result<Arc<dyn StateStore>, Error> {
+    Ok(Arc::new(open_sql_state(project).await?))
+}
+
+/// The same, where it is exported or imported.
+pub(crate) async fn open_sql_state(project: &Project) -> Result<SqlStateStore, Error> {
     let declared = &project.documents().project.value.state;
     let address = match environment::state() {
         Some(address) => address,
@@ -61,7 +66,7 @@ pub(crate) async fn open_state(project: &Project) -> Result<Arc<dyn StateStore>,
             None => declared.clone(),
         },
     };
-    Ok(Arc::new(SqlStateStore::open(&address).await?))
+    SqlStateStore::open(&address).await
 }
 
 /// The project's artifacts: in a bucket or a folder.

@@ -92,7 +92,10 @@ fn a_backfill_is_planned_made_and_found_done() {
     // Never more at once than told.
     loop {
         let status = project.json(&["backfill", "show"]);
-        assert!(ended(&status, "starting") + ended(&status, "running") <= 2, "{status:#}");
+        assert!(
+            ended(&status, "starting") + ended(&status, "running") <= 2,
+            "{status:#}"
+        );
         if ended(&status, "succeeded") == 28 {
             break;
         }
@@ -117,7 +120,15 @@ fn a_backfill_is_planned_made_and_found_done() {
 fn a_backfill_is_paused_resumed_and_cancelled() {
     let project = project();
     project
-        .tidegate(&["backfill", "launch", "days", "more", "--all", "--concurrency", "1"])
+        .tidegate(&[
+            "backfill",
+            "launch",
+            "days",
+            "more",
+            "--all",
+            "--concurrency",
+            "1",
+        ])
         .succeeded();
     let _server = Server(project.start(&["serve"]));
     wait_until(&project, |status| ended(status, "succeeded") >= 2);

@@ -13,7 +13,9 @@ mod project;
 mod run;
 
 pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
-pub use daemon::{Daemon, Duty, LEADER_LEASE_MS, Monitor, WORKER_LEASE_MS};
+pub use daemon::{
+    Daemon, Duty, LEADER_LEASE_MS, Maintenance, Monitor, Removed, WORKER_LEASE_MS, prunable, prune,
+};
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use instigate::{

@@ -102,10 +102,7 @@ async fn insert(pool: &Pool, backfill: &BackfillRecord) -> Result<(), StateError
 }
 
 async fn insert_runs(pool: &Pool, new: &[NewRun]) -> Result<Vec<Inserted>, StateError> {
-    let columns = new
-        .iter()
-        .map(runs::Columns::of)
-        .collect::<Result<Vec<_>, _>>()?;
+    let columns = new.iter().map(runs::Columns::of).collect::<Result<Vec<_>, _>>()?;
     let mut inserted = Vec::new();
     in_transaction!(pool, |tx, _dialect| {
         for columns in &columns {

@@ -43,6 +43,12 @@ pub(crate) enum StateError {
     /// Only claims and attempts make this state.
     #[error("a partition is not set to {} by hand", .0.text())]
     NotByHand(PartitionState),
+    /// Something is in the store already.
+    #[error("the state store is not empty: it has rows in `{0}`")]
+    NotEmpty(&'static str),
+    /// An export cannot be written or read.
+    #[error("the export of a state store cannot be used: {0}")]
+    Transfer(String),
 }
 
 /// Why a store could not be opened.
@@ -225,6 +231,11 @@ impl From<StateError> for Error {
                 plain("state.no_partition").hint("`tidegate runs show` tells which partitions the run has")
             }
             StateError::UnderWay { .. } => plain("state.under_way").hint("wait for the attempt to end"),
+            StateError::NotEmpty(_) => {
+                plain("state.not_empty").hint("import into a new file, or a new database or schema")
+            }
+            StateError::Transfer(_) => plain("state.transfer")
+                .hint("write it anew with `tidegate state export FILE`, by the same version of Tidegate"),
             StateError::NotByHand(_) => Self::new(Kind::Internal, "state.not_by_hand", message),
         }
     }

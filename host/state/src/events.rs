@@ -118,6 +118,11 @@ impl TryFrom<Row> for StoredEvent {
     }
 }
 
+/// The events of a run behind a sequence number.
+pub(crate) const AFTER: &str =
+    "SELECT sequence, run, asset, partition_key, attempt, kind, data, at FROM events
+     WHERE run = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+
 pub(crate) async fn after(
     pool: &Pool,
     run: RunId,
@@ -125,15 +130,12 @@ pub(crate) async fn after(
     limit: u32,
 ) -> Result<Vec<StoredEvent>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
-        sqlx::query_as(
-            "SELECT sequence, run, asset, partition_key, attempt, kind, data, at FROM events
-             WHERE run = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
-        )
-        .bind(run.0)
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(db)
-        .await?
+        sqlx::query_as(AFTER)
+            .bind(run.0)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await?
     });
     rows.into_iter().map(StoredEvent::try_from).collect()
 }

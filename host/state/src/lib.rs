@@ -10,6 +10,7 @@ mod pool;
 
 mod address;
 mod backfills;
+mod catalogue;
 mod checkpoints;
 mod claims;
 mod dynamic_keys;
@@ -18,10 +19,15 @@ mod events;
 mod fence;
 mod instigators;
 mod leader;
+mod maintenance;
 mod materializations;
+mod months;
 mod partition_store;
 mod partitions;
+#[cfg(test)]
+mod plans;
 mod postgres;
+mod prune;
 mod quarantine;
 mod queue;
 mod ranges;
@@ -31,6 +37,7 @@ mod slots;
 mod sqlite;
 mod store;
 mod ticks;
+mod transfer;
 mod values;
 mod workers;
 

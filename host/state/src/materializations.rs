@@ -94,22 +94,21 @@ impl TryFrom<Row> for Materialization {
     }
 }
 
+/// The newest materialization of every slice of an asset.
+pub(crate) const NEWEST: &str =
+    "SELECT m.run, m.asset, m.partition_key, m.epoch, m.at, m.load, m.counts, m.plugins, m.duration_ms,
+            m.watermark
+     FROM materializations m
+     JOIN (SELECT partition_key, MAX(epoch) AS epoch FROM materializations
+           WHERE asset = $1 GROUP BY partition_key) newest
+       ON newest.partition_key = m.partition_key AND newest.epoch = m.epoch
+     WHERE m.asset = $1
+     ORDER BY m.partition_key";
+
 /// The newest is the one with the highest epoch: a clock may be wrong, a fence is not.
 pub(crate) async fn newest(pool: &Pool, asset: &AssetName) -> Result<Vec<Materialization>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
-        sqlx::query_as(
-            "SELECT m.run, m.asset, m.partition_key, m.epoch, m.at, m.load, m.counts, m.plugins, m.duration_ms,
-                    m.watermark
-             FROM materializations m
-             JOIN (SELECT partition_key, MAX(epoch) AS epoch FROM materializations
-                   WHERE asset = $1 GROUP BY partition_key) newest
-               ON newest.partition_key = m.partition_key AND newest.epoch = m.epoch
-             WHERE m.asset = $1
-             ORDER BY m.partition_key",
-        )
-        .bind(asset.as_str())
-        .fetch_all(db)
-        .await?
+        sqlx::query_as(NEWEST).bind(asset.as_str()).fetch_all(db).await?
     });
     rows.into_iter().map(Materialization::try_from).collect()
 }

@@ -23,6 +23,25 @@ pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
      SET LOCAL lock_timeout = '10s';
      SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
+/// Begins a transaction that reads one moment of the store. A reader may take its time.
+pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Rows may bring the numbers that the database gives else.
+pub(crate) const OVERRIDING: &str = " OVERRIDING SYSTEM VALUE";
+
+/// Asks for the last number that was given out.
+pub(crate) fn last_number(_table: &str, sequence: &str) -> String {
+    format!("SELECT last_value FROM {sequence}")
+}
+
+/// Goes on behind a number; 0 where none was given out.
+pub(crate) fn go_on_from(_table: &str, sequence: &str, last: i64) -> Vec<String> {
+    match last {
+        0 => Vec::new(),
+        last => vec![format!("SELECT setval('{sequence}', {last})")],
+    }
+}
+
 /// Makes an asset partition the transaction's own until it ends.
 pub(crate) const LOCK_FENCE: &str =
     "SELECT epoch FROM fences WHERE asset = $1 AND partition_key = $2 FOR UPDATE";

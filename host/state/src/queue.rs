@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
 use tidegate_core::Result;
 use tidegate_core::plan::{RunId, WorkerId};
-use tidegate_core::port::{BACKFILL_TAG, QueueStore, RunMove, RunRecord, RunState, TagLimit, TakeRuns, WorkerRecord};
+use tidegate_core::port::{
+    BACKFILL_TAG, QueueStore, RunMove, RunRecord, RunState, TagLimit, TakeRuns, WorkerRecord,
+};
 
 use crate::error::StateError;
 use crate::pool::Pool;
-use crate::run_list::{Row, columns};
+use crate::run_list::Row;
 use crate::store::SqlStateStore;
 use crate::values::instant;
 use crate::{events, workers};
@@ -85,6 +86,49 @@ impl Room<'_> {
     }
 }
 
+/// The runs that go on.
+pub(crate) const GOING: &str =
+    "SELECT COUNT(*) FROM runs WHERE state IN ('starting', 'running', 'cancelling')";
+
+/// The runs that go on, by a tag.
+pub(crate) const GOING_BY_TAG: &str =
+    "SELECT t.key, t.value, COUNT(*) FROM runs r JOIN run_tags t ON t.run = r.id
+     WHERE r.state IN ('starting', 'running', 'cancelling') AND t.key = $1
+       AND ($2 IS NULL OR t.value = $2)
+     GROUP BY t.key, t.value";
+
+/// The queued runs that a worker may take, behind a prefix, less those with a tag that is full.
+macro_rules! queued {
+    ($prefix:literal, $full:expr, $worker:expr, $limit:expr, $locked:expr) => {{
+        let full: &[(String, String)] = $full;
+        let mut query = sqlx::QueryBuilder::new(concat!(
+            $prefix,
+            "SELECT ",
+            crate::run_list::columns!(),
+            " FROM runs r WHERE r.state = 'queued'"
+        ));
+        query
+            .push(" AND (r.worker IS NULL OR r.worker = ")
+            .push_bind($worker.0.as_str())
+            .push(")");
+        for (key, value) in full {
+            query
+                .push(" AND NOT EXISTS (SELECT 1 FROM run_tags t WHERE t.run = r.id AND t.key = ")
+                .push_bind(key.as_str())
+                .push(" AND t.value = ")
+                .push_bind(value.as_str())
+                .push(")");
+        }
+        query
+            .push(" ORDER BY r.priority DESC, r.id LIMIT ")
+            .push_bind($limit)
+            .push($locked);
+        query
+    }};
+}
+#[cfg(test)]
+pub(crate) use queued;
+
 /// Who takes locks the leader's row first: takers count what goes on one after the other, so that no limit is passed.
 async fn take_runs(pool: &Pool, take: &TakeRuns<'_>) -> Result<Vec<RunRecord>, StateError> {
     let at = instant(take.at);
@@ -93,11 +137,7 @@ async fn take_runs(pool: &Pool, take: &TakeRuns<'_>) -> Result<Vec<RunRecord>, S
         sqlx::query(dialect::LOCK_QUEUE).execute(&mut *tx).await?;
         let mut most = take.most;
         if let Some(limit) = take.limit {
-            let going: i64 = sqlx::query_scalar(
-                "SELECT COUNT(*) FROM runs WHERE state IN ('starting', 'running', 'cancelling')",
-            )
-            .fetch_one(&mut *tx)
-            .await?;
+            let going: i64 = sqlx::query_scalar(GOING).fetch_one(&mut *tx).await?;
             most = most.min(limit.saturating_sub(u32::try_from(going).unwrap_or(u32::MAX)));
         }
         // A backfill that is not open lets none of its runs go on.
@@ -127,16 +167,11 @@ async fn take_runs(pool: &Pool, take: &TakeRuns<'_>) -> Result<Vec<RunRecord>, S
                 room.used.insert((limit.key.clone(), value.clone()), 0);
                 continue;
             }
-            let used: Vec<(String, String, i64)> = sqlx::query_as(
-                "SELECT t.key, t.value, COUNT(*) FROM runs r JOIN run_tags t ON t.run = r.id
-                 WHERE r.state IN ('starting', 'running', 'cancelling') AND t.key = $1
-                   AND ($2 IS NULL OR t.value = $2)
-                 GROUP BY t.key, t.value",
-            )
-            .bind(limit.key.as_str())
-            .bind(limit.value.as_deref())
-            .fetch_all(&mut *tx)
-            .await?;
+            let used: Vec<(String, String, i64)> = sqlx::query_as(GOING_BY_TAG)
+                .bind(limit.key.as_str())
+                .bind(limit.value.as_deref())
+                .fetch_all(&mut *tx)
+                .await?;
             for (key, value, runs) in used {
                 room.used
                     .insert((key, value), u32::try_from(runs).unwrap_or(u32::MAX));
@@ -145,28 +180,8 @@ async fn take_runs(pool: &Pool, take: &TakeRuns<'_>) -> Result<Vec<RunRecord>, S
         // Each pass leaves out what is full by then, so runs that are held back do not hide those behind them.
         while (taken.len() as u32) < most {
             let full = room.full();
-            let mut query = QueryBuilder::new(concat!(
-                "SELECT ",
-                columns!(),
-                " FROM runs r WHERE r.state = 'queued'"
-            ));
-            query
-                .push(" AND (r.worker IS NULL OR r.worker = ")
-                .push_bind(take.worker.0.as_str())
-                .push(")");
-            for (key, value) in &full {
-                query
-                    .push(" AND NOT EXISTS (SELECT 1 FROM run_tags t WHERE t.run = r.id AND t.key = ")
-                    .push_bind(key.as_str())
-                    .push(" AND t.value = ")
-                    .push_bind(value.as_str())
-                    .push(")");
-            }
             let left = i64::from(most) - taken.len() as i64;
-            query
-                .push(" ORDER BY r.priority DESC, r.id LIMIT ")
-                .push_bind(left)
-                .push(dialect::SKIP_LOCKED);
+            let mut query = queued!("", &full, take.worker, left, dialect::SKIP_LOCKED);
             let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *tx).await?;
             let found = rows.len();
             let mut held_back = false;

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::QueryBuilder;
 use sqlx::types::{Json, Uuid};
 use tidegate_core::plan::{RunId, WorkerId};
 use tidegate_core::port::{RunFilter, RunRecord, RunState};
@@ -71,11 +70,17 @@ pub(crate) async fn get(pool: &Pool, run: RunId) -> Result<Option<RunRecord>, St
     row.map(RunRecord::try_from).transpose()
 }
 
-/// Ids sort by the time they were made, so the newest is the greatest. Only the conditions that are told stand in the
-/// text: each has an index, which a condition that may be missing would keep from being used.
-pub(crate) async fn list(pool: &Pool, filter: &RunFilter) -> Result<Vec<RunRecord>, StateError> {
-    let rows: Vec<Row> = on_pool!(pool, |db| {
-        let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM runs r WHERE 1 = 1"));
+/// The query of [`list`], behind a prefix, for the database that the place where it is used tells. Only the conditions that
+/// are told stand in the text: each has an index, which a condition that may be missing would keep from being used.
+macro_rules! listing {
+    ($prefix:literal, $filter:expr) => {{
+        let filter: &tidegate_core::port::RunFilter = $filter;
+        let mut query = sqlx::QueryBuilder::new(concat!(
+            $prefix,
+            "SELECT ",
+            crate::run_list::columns!(),
+            " FROM runs r WHERE 1 = 1"
+        ));
         if let Some(before) = filter.before {
             query.push(" AND r.id < ").push_bind(before.0);
         }
@@ -110,7 +115,16 @@ pub(crate) async fn list(pool: &Pool, filter: &RunFilter) -> Result<Vec<RunRecor
         query
             .push(" ORDER BY r.id DESC LIMIT ")
             .push_bind(i64::from(filter.limit));
-        query.build_query_as().fetch_all(db).await?
+        query
+    }};
+}
+#[cfg(test)]
+pub(crate) use listing;
+
+/// Ids sort by the time they were made, so the newest is the greatest.
+pub(crate) async fn list(pool: &Pool, filter: &RunFilter) -> Result<Vec<RunRecord>, StateError> {
+    let rows: Vec<Row> = on_pool!(pool, |db| {
+        listing!("", filter).build_query_as().fetch_all(db).await?
     });
     rows.into_iter().map(RunRecord::try_from).collect()
 }

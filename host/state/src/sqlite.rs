@@ -19,6 +19,25 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// could not wait for its turn to write.
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// Begins a transaction that reads one moment of the store, while others write.
+pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
+
+/// Rows may bring their numbers as it is.
+pub(crate) const OVERRIDING: &str = "";
+
+/// Asks for the last number that was given out.
+pub(crate) fn last_number(table: &str, _sequence: &str) -> String {
+    format!("SELECT seq FROM sqlite_sequence WHERE name = '{table}'")
+}
+
+/// Goes on behind a number; 0 where none was given out.
+pub(crate) fn go_on_from(table: &str, _sequence: &str, last: i64) -> Vec<String> {
+    vec![
+        format!("DELETE FROM sqlite_sequence WHERE name = '{table}'"),
+        format!("INSERT INTO sqlite_sequence (name, seq) VALUES ('{table}', {last})"),
+    ]
+}
+
 /// Needs no lock of its own, see [`BEGIN`].
 pub(crate) const LOCK_FENCE: &str = "SELECT epoch FROM fences WHERE asset = $1 AND partition_key = $2";
 

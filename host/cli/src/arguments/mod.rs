@@ -1,8 +1,9 @@
 //! What can be typed.
 
-mod instigators;
 mod backfill;
+mod instigators;
 mod runs;
+mod state;
 
 use std::path::PathBuf;
 
@@ -11,9 +12,10 @@ use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
 
-pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
+pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
+pub(crate) use state::StateCommand;
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
 #[derive(Debug, Parser)]
@@ -146,6 +148,15 @@ pub(crate) enum Command {
     Sensor {
         #[command(subcommand)]
         command: SensorCommand,
+    },
+    /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
+    #[command(after_help = "Examples:
+  tidegate state prune --dry-run
+  tidegate state export state.jsonl
+  TIDEGATE_STATE=postgres://tidegate@localhost/tidegate tidegate state import state.jsonl")]
+    State {
+        #[command(subcommand)]
+        command: StateCommand,
     },
     /// Look at the ClickHouse table of an asset, and merge its parts.
     Clickhouse {

@@ -79,9 +79,7 @@ fn request(orchestrator: &Orchestrator, asked: &Backfill) -> Result<BackfillRequ
 }
 
 async fn plan(orchestrator: &Orchestrator, asked: &Backfill, output: &Output) -> Result<ExitCode, Errors> {
-    let plan = orchestrator
-        .plan_backfill(&request(orchestrator, asked)?)
-        .await?;
+    let plan = orchestrator.plan_backfill(&request(orchestrator, asked)?).await?;
     output.show(&plan, || {
         say!(
             "{} partitions in {} runs",
@@ -132,7 +130,11 @@ async fn list(orchestrator: &Orchestrator, limit: u32, output: &Output) -> Resul
         table.row([
             status.backfill.id.to_string(),
             status.word().into(),
-            status.backfill.created_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
+            status
+                .backfill
+                .created_at
+                .format("%Y-%m-%d %H:%M:%SZ")
+                .to_string(),
             grouped(status.backfill.runs),
             grouped(status.ended()),
             grouped(status.count(&[RunState::Failed])),

@@ -20,4 +20,5 @@ pub(crate) mod schedule;
 pub(crate) mod schema;
 pub(crate) mod sensor;
 pub(crate) mod serve;
+pub(crate) mod state;
 mod ticks;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Daemon, Duty, Monitor, Orchestrator, PartitionOutcome, RunObserver, Schedules, Sensors, WorkerConfig,
+    Daemon, Duty, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver, Schedules, Sensors,
+    WorkerConfig,
 };
 
 use crate::arguments::{ProjectAt, Serve, ServeRole};
@@ -52,6 +53,7 @@ fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
             Box::new(Monitor::new(of.clone())),
             Box::new(Schedules::new(of.clone())),
             Box::new(Sensors::new(of.clone())),
+            Box::new(Maintenance::new(of.clone())),
         ];
         duties
     })

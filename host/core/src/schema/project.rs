@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::concurrency::ConcurrencyDecl;
+use super::retention::RetentionDecl;
 use super::retry::RetryDecl;
 use crate::plan::AssetName;
 
@@ -51,6 +52,9 @@ pub struct ProjectDecl {
     /// What may go on at once.
     #[serde(default)]
     pub concurrency: ConcurrencyDecl,
+    /// How long what is kept of runs stays.
+    #[serde(default)]
+    pub retention: RetentionDecl,
 }
 
 /// Another place to load the assets into.

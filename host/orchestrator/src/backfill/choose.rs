@@ -137,9 +137,7 @@ fn together(
     let mut runs: Vec<(PartitionKey, PartitionKey, usize)> = Vec::new();
     for key in chosen {
         match runs.last_mut() {
-            Some((_, last, count))
-                if *count < run_slices && slices.next(&last.0).as_ref() == Some(key) =>
-            {
+            Some((_, last, count)) if *count < run_slices && slices.next(&last.0).as_ref() == Some(key) => {
                 *last = key.clone();
                 *count += 1;
             }

@@ -3,9 +3,7 @@
 use chrono::Utc;
 use serde::Serialize;
 use tidegate_core::plan::BackfillId;
-use tidegate_core::port::{
-    BACKFILL_TAG, BackfillRecord, BackfillState, NewRun, RunFilter, RunState,
-};
+use tidegate_core::port::{BACKFILL_TAG, BackfillRecord, BackfillState, NewRun, RunFilter, RunState};
 use tidegate_core::{Error, Kind, Result};
 
 use super::choose::{BackfillPlan, BackfillRequest};

@@ -5,8 +5,10 @@
 mod duty;
 mod election;
 mod lead;
+mod maintenance;
 mod monitor;
 
 pub use duty::Duty;
 pub use lead::{Daemon, LEADER_LEASE_MS};
+pub use maintenance::{Maintenance, Removed, prunable, prune};
 pub use monitor::{Monitor, WORKER_LEASE_MS};

@@ -128,12 +128,24 @@ mod tests {
         let open = months(None);
         // Midnight in New York is five in UTC.
         assert_eq!(ended_last(&open, at("2013-02-01T04:59:59Z")), None);
-        assert_eq!(ended_last(&open, at("2013-02-01T05:00:00Z")), Some("2013-01".into()));
-        assert_eq!(ended_last(&open, at("2013-03-15T00:00:00Z")), Some("2013-02".into()));
+        assert_eq!(
+            ended_last(&open, at("2013-02-01T05:00:00Z")),
+            Some("2013-01".into())
+        );
+        assert_eq!(
+            ended_last(&open, at("2013-03-15T00:00:00Z")),
+            Some("2013-02".into())
+        );
         assert_eq!(ended_last(&open, at("2012-06-01T00:00:00Z")), None);
         let year = months(Some("2014-01"));
         assert_eq!(ended_last(&year, at("2012-06-01T00:00:00Z")), None);
-        assert_eq!(ended_last(&year, at("2013-12-31T12:00:00Z")), Some("2013-11".into()));
-        assert_eq!(ended_last(&year, at("2020-01-01T00:00:00Z")), Some("2013-12".into()));
+        assert_eq!(
+            ended_last(&year, at("2013-12-31T12:00:00Z")),
+            Some("2013-11".into())
+        );
+        assert_eq!(
+            ended_last(&year, at("2020-01-01T00:00:00Z")),
+            Some("2013-12".into())
+        );
     }
 }

@@ -28,6 +28,18 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::RunState,
+        Self::AttemptStarted,
+        Self::Resumed,
+        Self::Checkpoint,
+        Self::Materialized,
+        Self::AttemptFailed,
+        Self::Quarantined,
+        Self::Checked,
+    ];
+
     /// As the store writes it.
     pub fn text(self) -> &'static str {
         match self {
@@ -44,18 +56,7 @@ impl EventKind {
 
     /// The kind that [`EventKind::text`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [
-            Self::RunState,
-            Self::AttemptStarted,
-            Self::Resumed,
-            Self::Checkpoint,
-            Self::Materialized,
-            Self::AttemptFailed,
-            Self::Quarantined,
-            Self::Checked,
-        ]
-        .into_iter()
-        .find(|kind| kind.text() == text)
+        Self::ALL.into_iter().find(|kind| kind.text() == text)
     }
 }
 

@@ -7,6 +7,7 @@ mod backfill;
 mod counts;
 mod event;
 mod leader;
+mod maintenance;
 mod materialization;
 mod queue;
 mod run;
@@ -25,6 +26,7 @@ pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
+pub use maintenance::{MaintenanceStore, Pruned, TableSize};
 pub use materialization::{Checkpoint, Materialization, QuarantineEntry};
 pub use queue::{QueueStore, TagLimit, TakeRuns, WorkerRecord};
 pub use run::{Inserted, NewRun, RunFilter, RunRecord, RunState};
@@ -40,7 +42,7 @@ pub use tick::{
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
 pub trait StateStore:
-    BackfillStore + QueueStore + LeaderStore + PartitionStore + TickStore + Send + Sync
+    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + TickStore + Send + Sync
 {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;

@@ -3,12 +3,16 @@
 use super::unknown;
 use crate::error::Error;
 use crate::plan::AssetName;
-use crate::schema::{Asset, Document, LoadedProject, MAX_ATTEMPTS, Placed, RetryDecl};
+use crate::port::EventKind;
+use crate::schema::{
+    Asset, DEFAULT_EVENTS, Document, LoadedProject, MAX_ATTEMPTS, Placed, RetentionDecl, RetryDecl, closest,
+};
 
 /// What the project says.
 pub(super) fn project(loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let Placed { value, document } = &loaded.project;
     retry(document, &value.retry, errors);
+    retention(document, &value.retention, errors);
     let limits = &value.concurrency;
     if let Some(runs) = limits.runs {
         at_least_one(document, "/concurrency/runs", runs, errors);
@@ -61,6 +65,28 @@ pub(super) fn asset(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut 
                 error
             });
         }
+    }
+}
+
+fn retention(document: &Document, retention: &RetentionDecl, errors: &mut Vec<Error>) {
+    let kinds = || EventKind::ALL.into_iter().map(EventKind::text);
+    for name in retention.events.keys() {
+        if name == DEFAULT_EVENTS || EventKind::parse(name).is_some() {
+            continue;
+        }
+        let hint = match closest(name, kinds().chain([DEFAULT_EVENTS])) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the kinds are {}", kinds().collect::<Vec<_>>().join(", ")),
+        };
+        errors.push(
+            document
+                .error(
+                    "schema.unknown_event",
+                    &format!("/retention/events/{name}"),
+                    format!("no event is of the kind `{name}`"),
+                )
+                .hint(hint),
+        );
     }
 }
 
