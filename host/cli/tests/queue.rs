@@ -87,10 +87,10 @@ fn assert_true(shown: &Value) {
             .filter(|event| event["kind"] == kind)
             .collect::<Vec<_>>()
     };
-    let mut at = "queued".to_owned();
+    let mut at = "queued";
     for event in of("run_state") {
         assert_eq!(event["data"]["from"], at, "{shown:#}");
-        at = event["data"]["to"].as_str().unwrap().to_owned();
+        at = event["data"]["to"].as_str().unwrap();
     }
     assert_eq!(at, "succeeded");
     let partitions = shown["partitions"].as_array().unwrap();

@@ -24,8 +24,6 @@ mod materializations;
 mod months;
 mod partition_store;
 mod partitions;
-#[cfg(test)]
-mod plans;
 mod postgres;
 mod prune;
 mod quarantine;
@@ -36,6 +34,8 @@ mod runs;
 mod slots;
 mod sqlite;
 mod store;
+#[cfg(test)]
+mod tests;
 mod ticks;
 mod transfer;
 mod values;

@@ -65,7 +65,11 @@ fn show(project: &Project, job: &str, output: &Output) -> Result<(), Errors> {
         if let Some(description) = &job.description {
             say!("{}", description.trim_end());
         }
-        let names: Vec<&str> = wanted.assets.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = wanted
+            .assets
+            .iter()
+            .map(tidegate_core::plan::AssetName::as_str)
+            .collect();
         say!("  assets     {}", names.join(", "));
         say!("  partition  {}", slices(&wanted));
         for (key, value) in &wanted.tags {

@@ -156,7 +156,11 @@ async fn preview(
     let at = at.or(next.first().copied()).unwrap_or_else(Utc::now);
     if let Some(maintenance) = &schedule.maintenance {
         output.show(&json!({"at": at, "optimize": maintenance.optimize}), || {
-            let names: Vec<&str> = maintenance.optimize.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = maintenance
+                .optimize
+                .iter()
+                .map(tidegate_core::plan::AssetName::as_str)
+                .collect();
             say!(
                 "a tick at {} would optimize {}",
                 ticks::instant(at),

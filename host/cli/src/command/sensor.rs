@@ -164,7 +164,7 @@ async fn preview(project: &Arc<Project>, name: &str, cursor: Option<&str>, outpu
     let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
     let now = Utc::now();
     let record = orchestrator.state.instigator(&instigator).await?;
-    let mut record = record.unwrap_or_else(|| InstigatorRecord {
+    let mut record = record.unwrap_or(InstigatorRecord {
         instigator,
         enabled: None,
         since: now,

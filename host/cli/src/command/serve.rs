@@ -27,20 +27,22 @@ pub(crate) async fn run(at: &ProjectAt, serve: &Serve, _output: &Output) -> Resu
     let name = &project.documents().project.value.name;
     complain!("serving project {name} as {}", orchestrator.workers.id());
     let worker = async {
-        match serve.roles.contains(&ServeRole::Worker) {
-            true => orchestrator.serve_queue(WorkerConfig { runs }).await,
-            false => Ok(()),
+        if serve.roles.contains(&ServeRole::Worker) {
+            orchestrator.serve_queue(WorkerConfig { runs }).await
+        } else {
+            Ok(())
         }
     };
     let daemon = async {
-        match serve.roles.contains(&ServeRole::Daemon) {
-            true => daemon(&orchestrator).serve().await,
-            false => Ok(()),
+        if serve.roles.contains(&ServeRole::Daemon) {
+            daemon(&orchestrator).serve().await
+        } else {
+            Ok(())
         }
     };
-    let (worked, led) = tokio::join!(worker, daemon);
-    worked?;
-    led?;
+    let (queue, duties) = tokio::join!(worker, daemon);
+    queue?;
+    duties?;
     complain!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -31,11 +31,9 @@ const MAX_WAITING: usize = 1_000;
 pub(super) fn judge(overlap: Overlap, others: Others) -> Verdict {
     let free = others.going == 0 && others.waiting == 0;
     match overlap {
-        Overlap::AllowAll => Verdict::Launch,
         Overlap::CancelOther if others.going > 0 => Verdict::CancelAndLaunch,
-        Overlap::CancelOther => Verdict::Launch,
-        Overlap::Skip if others.going == 0 => Verdict::Launch,
-        Overlap::Skip => Verdict::Skip("a run of the schedule goes on"),
+        Overlap::Skip if others.going > 0 => Verdict::Skip("a run of the schedule goes on"),
+        Overlap::AllowAll | Overlap::CancelOther | Overlap::Skip => Verdict::Launch,
         Overlap::BufferOne | Overlap::BufferAll if free => Verdict::Launch,
         Overlap::BufferOne if others.waiting > 0 => Verdict::Skip("a tick waits already"),
         Overlap::BufferAll if others.waiting >= MAX_WAITING => Verdict::Skip("1000 ticks wait already"),

@@ -49,13 +49,13 @@ impl Slices {
         assets: &[AssetName],
     ) -> Result<Vec<(AssetName, PartitionKey)>> {
         let mut items = Vec::new();
-        let mut sliced = false;
+        let mut any_partitions = false;
         for name in assets {
             let Some(slices) = project.partitioning(name)? else {
                 items.push((name.clone(), PartitionKey::whole()));
                 continue;
             };
-            sliced = true;
+            any_partitions = true;
             let dynamic = dynamic_keys(state, &slices).await?;
             let keys = match self {
                 Self::Latest(at) => latest(&slices.keys(*at, &dynamic)),
@@ -67,7 +67,7 @@ impl Slices {
             };
             items.extend(keys.into_iter().map(|key| (name.clone(), key)));
         }
-        if let (Self::Key(_), false, Some(name)) = (self, sliced, assets.first()) {
+        if let (Self::Key(_), false, Some(name)) = (self, any_partitions, assets.first()) {
             return Err(OrchestratorError::NoPartitions(name.clone()).into());
         }
         Ok(items)
