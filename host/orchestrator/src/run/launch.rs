@@ -45,6 +45,20 @@ impl Orchestrator {
         .await
     }
 
+    /// Carries out a run here and now that was made for no worker yet.
+    pub async fn carry_out_now(&self, mut run: NewRun, plans: Vec<AssetPlan>) -> Result<RunReport> {
+        let launch: Launch = serde_json::from_value(run.request.clone())
+            .map_err(|error| Error::new(Kind::Internal, "run.request", error.to_string()))?;
+        run.worker = Some(self.workers.id().clone());
+        let plans = self.keep(plans);
+        self.sweep().await?;
+        self.alive(async {
+            self.state.insert_run(&run).await?;
+            self.take_up(run.id, &launch, &plans).await
+        })
+        .await
+    }
+
     /// Takes up a queued run that is reserved for this worker, and carries it out.
     pub(super) async fn take_up(
         &self,
