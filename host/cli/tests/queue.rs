@@ -3,46 +3,16 @@
 
 mod support;
 
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use support::server::Server;
 use support::{Project, flights_schema, repository};
-
-/// A process that serves; killed when the test is over.
-struct Server(Child);
-
-impl Server {
-    fn start(project: &Project, arguments: &[&str]) -> Self {
-        Self(project.start(&[&["serve"], arguments].concat()))
-    }
-
-    fn tell(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    fn stop(mut self) {
-        self.tell(Signal::TERM);
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A project with a small asset, `small`, and half a year of flights with a checkpoint every 5,000 rows.
 fn project() -> Project {
@@ -117,10 +87,10 @@ fn assert_true(shown: &Value) {
             .filter(|event| event["kind"] == kind)
             .collect::<Vec<_>>()
     };
-    let mut at = "queued".to_owned();
+    let mut at = "queued";
     for event in of("run_state") {
         assert_eq!(event["data"]["from"], at, "{shown:#}");
-        at = event["data"]["to"].as_str().unwrap().to_owned();
+        at = event["data"]["to"].as_str().unwrap();
     }
     assert_eq!(at, "succeeded");
     let partitions = shown["partitions"].as_array().unwrap();

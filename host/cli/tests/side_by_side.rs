@@ -17,7 +17,6 @@ use tidegate_orchestrator::{
     Workers,
 };
 use tidegate_state::SqlStateStore;
-use tokio_util::sync::CancellationToken;
 
 /// Rows of the source: three batches. Every third has no number, and does not go on.
 const ROWS: u64 = 20_000;
@@ -114,15 +113,14 @@ async fn orchestrator(project: &Project, diary: &Arc<Diary>) -> Orchestrator {
     });
     std::fs::create_dir_all(root.join(".tidegate")).unwrap();
     let state = format!("sqlite:{}", root.join(".tidegate/state.db").display());
-    Orchestrator {
-        project: Arc::new(opened.map_err(|errors| errors.to_string()).unwrap()),
-        state: Arc::new(SqlStateStore::open(&state).await.unwrap()),
-        artifacts: Arc::new(FolderArtifacts::new(root.join(".tidegate/artifacts"))),
-        workers: Workers::join(&root.join(".tidegate/workers")).unwrap(),
-        observer: diary.clone(),
-        cancel: CancellationToken::new(),
-        capacity: 4,
-    }
+    Orchestrator::new(
+        Arc::new(opened.map_err(|errors| errors.to_string()).unwrap()),
+        Arc::new(SqlStateStore::open(&state).await.unwrap()),
+        Arc::new(FolderArtifacts::new(root.join(".tidegate/artifacts"))),
+        Workers::join(&root.join(".tidegate/workers")).unwrap(),
+        diary.clone(),
+        4,
+    )
 }
 
 /// A run of one asset.
@@ -143,7 +141,7 @@ async fn launch(orchestrator: &Orchestrator, plans: &[AssetPlan]) -> RunReport {
         assets,
         ..Launch::default()
     };
-    orchestrator.launch(&launch, plans).await.unwrap()
+    orchestrator.launch(&launch, plans.to_vec()).await.unwrap()
 }
 
 #[track_caller]

@@ -11,12 +11,20 @@ use tidegate_core::schema::{LoadedProject, MAX_DOCUMENT_BYTES, load_project};
 /// What a folder comes to: its errors as a terminal shows them, or what was loaded.
 fn outcome(loaded: Result<LoadedProject, Errors>) -> String {
     match loaded {
-        Ok(project) => format!(
-            "{:#?}\n{:#?}\n{:#?}\n",
-            project.project.value,
-            values(&project.resources),
-            values(&project.assets)
-        ),
+        Ok(project) => {
+            let mut text = format!(
+                "{:#?}\n{:#?}\n{:#?}\n",
+                project.project.value,
+                values(&project.resources),
+                values(&project.assets)
+            );
+            if !project.jobs.is_empty() {
+                let (jobs, schedules) = (values(&project.jobs), values(&project.schedules));
+                let sensors = values(&project.sensors);
+                writeln!(text, "{jobs:#?}\n{schedules:#?}\n{sensors:#?}").unwrap();
+            }
+            text
+        }
         Err(errors) => errors.0.iter().fold(String::new(), |mut text, error| {
             let gap = if text.is_empty() { "" } else { "\n" };
             writeln!(text, "{gap}{}", error.render()).unwrap();

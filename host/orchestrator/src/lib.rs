@@ -8,6 +8,7 @@ mod backfill;
 mod daemon;
 mod engine;
 mod error;
+mod instigate;
 mod project;
 mod run;
 
@@ -17,6 +18,9 @@ pub use daemon::{
 };
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
+pub use instigate::{
+    Evaluated, Schedules, Sensors, Standing, State as StandingState, Wanted, evaluate, next_ticks,
+};
 pub use project::{
     Above, AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth,
     WorkPolicy, secret_names,

@@ -9,6 +9,8 @@ pub(crate) enum Type {
     Text,
     /// A whole number.
     Integer,
+    /// Yes or no.
+    Boolean,
     /// An instant.
     Instant,
     /// A document.
@@ -25,7 +27,7 @@ pub(crate) struct Table {
     pub(crate) sequence: Option<&'static str>,
 }
 
-use Type::{Id, Instant, Integer, Json, Text};
+use Type::{Boolean, Id, Instant, Integer, Json, Text};
 
 /// Every table but `workers`, which is of processes that run, and `leader`, of which the epoch is kept. A table or column
 /// that a migration adds is added here: a test compares.
@@ -213,5 +215,38 @@ pub(crate) const TABLES: &[Table] = &[
         ],
         order: "sequence",
         sequence: Some("event_sequence"),
+    },
+    Table {
+        name: "instigators",
+        columns: &[
+            ("kind", Text),
+            ("name", Text),
+            ("enabled", Boolean),
+            ("since", Instant),
+            ("paused", Text),
+            ("cursor", Text),
+            ("last_tick_at", Instant),
+            ("sequence", Integer),
+            ("failures", Integer),
+        ],
+        order: "kind, name",
+        sequence: None,
+    },
+    Table {
+        name: "ticks",
+        columns: &[
+            ("kind", Text),
+            ("name", Text),
+            ("sequence", Integer),
+            ("scheduled_at", Instant),
+            ("at", Instant),
+            ("outcome", Text),
+            ("reason", Text),
+            ("runs", Json),
+            ("result", Json),
+            ("error", Json),
+        ],
+        order: "kind, name, sequence",
+        sequence: None,
     },
 ];

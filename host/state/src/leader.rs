@@ -107,5 +107,4 @@ macro_rules! unless_leads_return {
         }
     };
 }
-#[allow(unused_imports, reason = "the files of schedules and sensors use it")]
 pub(crate) use unless_leads_return;

@@ -17,14 +17,13 @@ mod dynamic_keys;
 mod error;
 mod events;
 mod fence;
+mod instigators;
 mod leader;
 mod maintenance;
 mod materializations;
 mod months;
 mod partition_store;
 mod partitions;
-#[cfg(test)]
-mod plans;
 mod postgres;
 mod prune;
 mod quarantine;
@@ -35,6 +34,9 @@ mod runs;
 mod slots;
 mod sqlite;
 mod store;
+#[cfg(test)]
+mod tests;
+mod ticks;
 mod transfer;
 mod values;
 mod workers;

@@ -34,7 +34,7 @@ impl<'a> Columns<'a> {
             );
         for (what, text) in texts {
             if text.contains('\0') {
-                let reason = format!("{:?} holds a NUL character", text);
+                let reason = format!("{text:?} holds a NUL character");
                 return Err(StateError::Value { what, reason });
             }
         }

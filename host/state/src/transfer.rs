@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use sqlx::types::{Json, Uuid};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tidegate_core::Result;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, Lines};
 
 use crate::catalogue::{TABLES, Table, Type};
 use crate::error::StateError;
@@ -78,6 +78,7 @@ macro_rules! value_of {
                 .map(|id| id.to_string().into()),
             Type::Text => $row.try_get::<Option<String>, _>($index)?.map(Value::String),
             Type::Integer => $row.try_get::<Option<i64>, _>($index)?.map(Value::from),
+            Type::Boolean => $row.try_get::<Option<bool>, _>($index)?.map(Value::from),
             Type::Instant => $row
                 .try_get::<Option<DateTime<Utc>>, _>($index)?
                 .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()),
@@ -178,6 +179,7 @@ enum Bound {
     Id(Option<Uuid>),
     Text(Option<String>),
     Integer(Option<i64>),
+    Boolean(Option<bool>),
     Instant(Option<DateTime<Utc>>),
     Json(Option<Json<Value>>),
 }
@@ -187,6 +189,7 @@ fn bound(record: &Map<String, Value>, name: &str, kind: Type) -> Result<Bound, S
         Type::Id => Bound::Id(parsed(record, name, |value| value.as_str()?.parse().ok())?),
         Type::Text => Bound::Text(parsed(record, name, |value| value.as_str().map(str::to_owned))?),
         Type::Integer => Bound::Integer(parsed(record, name, Value::as_i64)?),
+        Type::Boolean => Bound::Boolean(parsed(record, name, Value::as_bool)?),
         Type::Instant => Bound::Instant(parsed(record, name, |value| value.as_str()?.parse().ok())?),
         Type::Json => Bound::Json(record.get(name).cloned().map(Json)),
     })
@@ -196,20 +199,76 @@ fn read_line(text: &str, number: u64) -> Result<Line, StateError> {
     serde_json::from_str(text).map_err(|error| StateError::Transfer(format!("line {number}: {error}")))
 }
 
+async fn next_line(
+    lines: &mut Lines<&mut (impl AsyncBufRead + Unpin + Send)>,
+    number: u64,
+) -> Result<Option<Line>, StateError> {
+    let text = lines
+        .next_line()
+        .await
+        .map_err(|error| StateError::Transfer(error.to_string()))?;
+    text.as_deref().map(|text| read_line(text, number)).transpose()
+}
+
+/// The table that a line is a row of.
+fn table_of(line: Option<&Line>, number: u64) -> Result<Option<&'static Table>, StateError> {
+    let Some(Line::Row { table, .. }) = line else {
+        return Ok(None);
+    };
+    let known = TABLES.iter().find(|known| known.name == table);
+    let unknown = || StateError::Transfer(format!("line {number}: no table is called `{table}`"));
+    Ok(Some(known.ok_or_else(unknown)?))
+}
+
+/// The values of a row, in the order of its table's columns.
+fn values_of(table: Option<&Table>, row: &Map<String, Value>, number: u64) -> Result<Vec<Bound>, StateError> {
+    let columns = table.map_or(&[][..], |table| table.columns);
+    let unknown = row
+        .keys()
+        .find(|name| columns.iter().all(|(known, _)| known != name));
+    if let Some(name) = unknown {
+        let reason = format!("line {number}: no column is called `{name}`");
+        return Err(StateError::Transfer(reason));
+    }
+    columns
+        .iter()
+        .map(|(name, kind)| bound(row, name, *kind))
+        .collect()
+}
+
+/// Inserts the rows that are held of a table.
+macro_rules! insert_rows {
+    ($tx:ident, $dialect:ident, $table:ident, $held:ident) => {
+        let mut insert = QueryBuilder::new(format!(
+            "INSERT INTO {} ({}){} ",
+            $table.name,
+            columns($table),
+            $dialect::OVERRIDING
+        ));
+        insert.push_values($held.drain(..), |mut row, values| {
+            for value in values {
+                match value {
+                    Bound::Id(value) => row.push_bind(value),
+                    Bound::Text(value) => row.push_bind(value),
+                    Bound::Integer(value) => row.push_bind(value),
+                    Bound::Boolean(value) => row.push_bind(value),
+                    Bound::Instant(value) => row.push_bind(value),
+                    Bound::Json(value) => row.push_bind(value),
+                };
+            }
+        });
+        insert.build().persistent(false).execute(&mut *$tx).await?;
+    };
+}
+
 async fn import(pool: &Pool, from: &mut (impl AsyncBufRead + Unpin + Send)) -> Result<u64, StateError> {
     let refused = |reason: String| StateError::Transfer(reason);
     let mut lines = from.lines();
-    let first = lines
-        .next_line()
-        .await
-        .map_err(|error| refused(error.to_string()))?;
-    match first.as_deref().map(|text| read_line(text, 1)).transpose()? {
-        Some(Line::Head { format, version }) if format == FORMAT && version == VERSION => {}
-        _ => {
-            return Err(refused(format!(
-                "the first line does not say that it is `{FORMAT}` of version {VERSION}"
-            )));
-        }
+    let first = next_line(&mut lines, 1).await?;
+    if !matches!(first, Some(Line::Head { format, version }) if format == FORMAT && version == VERSION) {
+        return Err(refused(format!(
+            "the first line does not say that it is `{FORMAT}` of version {VERSION}"
+        )));
     }
     let (mut rows, mut number, mut ended) = (0_u64, 1_u64, false);
     in_transaction!(pool, |tx, dialect| {
@@ -227,62 +286,19 @@ async fn import(pool: &Pool, from: &mut (impl AsyncBufRead + Unpin + Send)) -> R
         let mut held: Vec<Vec<Bound>> = Vec::new();
         let mut of: Option<&Table> = None;
         loop {
-            let text = lines
-                .next_line()
-                .await
-                .map_err(|error| refused(error.to_string()))?;
             number += 1;
-            let line = text.as_deref().map(|text| read_line(text, number)).transpose()?;
-            let next = match &line {
-                Some(Line::Row { table, .. }) => {
-                    let known = TABLES.iter().find(|known| known.name == table);
-                    Some(
-                        known
-                            .ok_or_else(|| refused(format!("line {number}: no table is called `{table}`")))?,
-                    )
-                }
-                _ => None,
-            };
+            let line = next_line(&mut lines, number).await?;
+            let next = table_of(line.as_ref(), number)?;
             let other = of.map(|table| table.name) != next.map(|table| table.name);
             if let Some(table) = of
                 && (other || held.len() >= ROWS_PER_INSERT)
             {
-                let head = format!(
-                    "INSERT INTO {} ({}){} ",
-                    table.name,
-                    columns(table),
-                    dialect::OVERRIDING
-                );
-                let mut insert = QueryBuilder::new(head);
-                insert.push_values(held.drain(..), |mut row, values| {
-                    for value in values {
-                        match value {
-                            Bound::Id(value) => row.push_bind(value),
-                            Bound::Text(value) => row.push_bind(value),
-                            Bound::Integer(value) => row.push_bind(value),
-                            Bound::Instant(value) => row.push_bind(value),
-                            Bound::Json(value) => row.push_bind(value),
-                        };
-                    }
-                });
-                insert.build().persistent(false).execute(&mut *tx).await?;
+                insert_rows!(tx, dialect, table, held);
             }
             of = next;
             match line {
                 Some(Line::Row { row, .. }) => {
-                    let table = of.map_or(&[][..], |table| table.columns);
-                    if let Some(name) = row
-                        .keys()
-                        .find(|name| table.iter().all(|(known, _)| known != name))
-                    {
-                        return Err(refused(format!("line {number}: no column is called `{name}`")));
-                    }
-                    held.push(
-                        table
-                            .iter()
-                            .map(|(name, kind)| bound(&row, name, *kind))
-                            .collect::<Result<_, _>>()?,
-                    );
+                    held.push(values_of(of, &row, number)?);
                     rows += 1;
                 }
                 Some(Line::End {

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod backfill;
+mod instigators;
 mod runs;
 mod state;
 
@@ -12,6 +13,7 @@ use tidegate_core::schema::ByteSize;
 use crate::command::plugin::{Language, Role};
 
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
+pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
@@ -121,6 +123,31 @@ pub(crate) enum Command {
     Runs {
         #[command(subcommand)]
         command: RunsCommand,
+    },
+    /// Look at jobs, and run them.
+    Job {
+        #[command(subcommand)]
+        command: JobCommand,
+    },
+    /// Look at schedules, start and stop them.
+    #[command(after_help = "Examples:
+  tidegate schedule list
+  tidegate schedule preview nightly --at 2024-01-31T06:00:00Z
+  tidegate schedule start nightly
+  tidegate schedule ticks nightly --outcome failed")]
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleCommand,
+    },
+    /// Look at sensors, start and stop them.
+    #[command(after_help = "Examples:
+  tidegate sensor list
+  tidegate sensor preview incoming
+  tidegate sensor start incoming
+  tidegate sensor cursor incoming --set 2024-01-31T00:00:00Z")]
+    Sensor {
+        #[command(subcommand)]
+        command: SensorCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:

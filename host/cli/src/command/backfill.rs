@@ -16,6 +16,9 @@ use crate::session;
 /// How often a backfill that is waited for is looked at, in milliseconds.
 const WAIT_MS: u64 = 500;
 
+/// Runs of a plan that are shown at either end.
+const SHOWN: usize = 5;
+
 pub(crate) async fn run(
     at: &ProjectAt,
     command: &BackfillCommand,
@@ -87,8 +90,6 @@ async fn plan(orchestrator: &Orchestrator, asked: &Backfill, output: &Output) ->
             grouped(plan.runs.len() as u64)
         );
         let mut table = Table::new(&["run", "from", "to"]);
-        /// Runs that are shown at either end.
-        const SHOWN: usize = 5;
         for (index, (first, last)) in plan.runs.iter().enumerate() {
             if index == SHOWN && plan.runs.len() > 2 * SHOWN {
                 table.row(["…".into(), String::new(), String::new()]);

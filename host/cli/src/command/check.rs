@@ -18,6 +18,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Errors> {
     let project = session::open_locked(at, locked)?;
     let plans = project.prepare(&project.graph().order()).await?;
+    Errors::or(project.check_instigators(), ())?;
     let steps: usize = plans.iter().map(|plan| plan.steps.len()).sum();
     let resources = project.documents().resources.len();
     let mut told = json!({"assets": plans.len(), "resources": resources, "transforms": steps});

@@ -31,6 +31,7 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Res
         limit_rows: arguments.limit,
         full_refresh: arguments.full_refresh,
         target: project.target().map(str::to_owned),
+        ..Launch::default()
     };
     let watch = Arc::new(Watch::new(output.is_json() || arguments.queue.queue));
     let orchestrator = orchestrator(&project, watch.clone(), arguments.jobs).await?;

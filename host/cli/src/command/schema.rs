@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
-use tidegate_core::schema::{Asset, ProjectDecl, Resource};
+use tidegate_core::schema::{Asset, Job, ProjectDecl, Resource, Schedule, Sensor};
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_plugin::PluginConnector;
 
@@ -57,15 +57,22 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
     }
     resource["anyOf"] = Value::Array(kinds);
     let project = document("Project", schemars::schema_for!(ProjectDecl).to_value());
+    let job = document("Job", schemars::schema_for!(Job).to_value());
+    let schedule = document("Schedule", schemars::schema_for!(Schedule).to_value());
+    let sensor = document("Sensor", schemars::schema_for!(Sensor).to_value());
+    let all = ["Project", "Resource", "Asset", "Job", "Schedule", "Sensor"];
     let any = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Tidegate document",
-        "oneOf": [{"$ref": "Project.json"}, {"$ref": "Resource.json"}, {"$ref": "Asset.json"}]
+        "oneOf": all.map(|kind| json!({"$ref": format!("{kind}.json")}))
     });
     vec![
         ("Project", project),
         ("Resource", resource),
         ("Asset", asset),
+        ("Job", job),
+        ("Schedule", schedule),
+        ("Sensor", sensor),
         ("document", any),
     ]
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Daemon, Duty, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver, WorkerConfig,
+    Daemon, Duty, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver, Schedules, Sensors,
+    WorkerConfig,
 };
 
 use crate::arguments::{ProjectAt, Serve, ServeRole};
@@ -26,20 +27,22 @@ pub(crate) async fn run(at: &ProjectAt, serve: &Serve, _output: &Output) -> Resu
     let name = &project.documents().project.value.name;
     complain!("serving project {name} as {}", orchestrator.workers.id());
     let worker = async {
-        match serve.roles.contains(&ServeRole::Worker) {
-            true => orchestrator.serve_queue(WorkerConfig { runs }).await,
-            false => Ok(()),
+        if serve.roles.contains(&ServeRole::Worker) {
+            orchestrator.serve_queue(WorkerConfig { runs }).await
+        } else {
+            Ok(())
         }
     };
     let daemon = async {
-        match serve.roles.contains(&ServeRole::Daemon) {
-            true => daemon(&orchestrator).serve().await,
-            false => Ok(()),
+        if serve.roles.contains(&ServeRole::Daemon) {
+            daemon(&orchestrator).serve().await
+        } else {
+            Ok(())
         }
     };
-    let (worked, led) = tokio::join!(worker, daemon);
-    worked?;
-    led?;
+    let (queue, duties) = tokio::join!(worker, daemon);
+    queue?;
+    duties?;
     complain!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -50,6 +53,8 @@ fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
     Daemon::new(orchestrator.clone(), move || {
         let duties: Vec<Box<dyn Duty>> = vec![
             Box::new(Monitor::new(of.clone())),
+            Box::new(Schedules::new(of.clone())),
+            Box::new(Sensors::new(of.clone())),
             Box::new(Maintenance::new(of.clone())),
         ];
         duties

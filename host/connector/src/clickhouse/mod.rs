@@ -169,6 +169,16 @@ impl Connector for ClickHouseConnector {
         Ok(changes)
     }
 
+    async fn optimize(&self, destination: &DestinationSpec) -> Result<Option<serde_json::Value>> {
+        let table = Operations::new(destination)?;
+        table.optimize(None).await?;
+        let left = table.partitions().await?;
+        let parts: u64 = left.iter().map(|each| each.parts).sum();
+        Ok(Some(
+            serde_json::json!({"partitions": left.len(), "parts": parts}),
+        ))
+    }
+
     async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
         health::check(&ask)
             .await

@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+use tidegate_core::port::{FoundFile, MAX_FOUND};
 
 use super::error::{FileError, Result};
 use crate::format::{self, Body, Chunks, FormatError, Origin, Stamp, carry};
@@ -173,4 +174,25 @@ pub(super) fn find(root: &Path, path: &str, partition: Option<&str>) -> Result<V
     }
     files.sort();
     Ok(files)
+}
+
+/// The files under a root that a path names, as they are now. One that goes while it is looked at is not there.
+pub(super) fn look(root: &Path, path: &str) -> Result<Vec<FoundFile>> {
+    let files = match find(root, path, None) {
+        Ok(files) => files,
+        Err(FileError::NotFound { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let found = files.into_iter().take(MAX_FOUND + 1).filter_map(|file| {
+        let Stamp::File { size, mtime_ms } = stamp(&file.metadata().ok()?) else {
+            return None;
+        };
+        let below = file.strip_prefix(root).unwrap_or(&file);
+        Some(FoundFile {
+            path: below.display().to_string(),
+            version: format!("{size}-{mtime_ms}"),
+            modified_ms: i64::try_from(mtime_ms).unwrap_or(i64::MAX),
+        })
+    });
+    Ok(found.collect())
 }

@@ -17,7 +17,9 @@ use schemars::schema_for;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
-use tidegate_core::port::{AskHealth, Connector, Destination, Health, OpenDestination, OpenSource, Source};
+use tidegate_core::port::{
+    AskHealth, Connector, Destination, FoundFile, Health, OpenDestination, OpenSource, Source,
+};
 use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
 
@@ -83,6 +85,13 @@ impl Connector for FileConnector {
                 .to_string(),
             Err(_) => asset.to_string(),
         }
+    }
+
+    async fn find_files(&self, resource: &serde_json::Value, path: &str) -> Result<Option<Vec<FoundFile>>> {
+        let resource: ResourceConfig = from_json(resource)?;
+        let path = path.to_owned();
+        let found = blocking::run(move || local::look(&resource.root, &path));
+        Ok(Some(found.await?))
     }
 
     async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {

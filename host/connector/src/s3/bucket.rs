@@ -44,6 +44,8 @@ pub(crate) struct Listed {
     pub(crate) key: String,
     pub(crate) size: u64,
     pub(crate) etag: String,
+    /// When it was last written, by the server's clock; in milliseconds from 1970.
+    pub(crate) modified_ms: i64,
 }
 
 /// A page of a listing.
@@ -156,6 +158,10 @@ impl Bucket {
                 key: object.key()?.to_owned(),
                 size: u64::try_from(object.size()?).ok()?,
                 etag: object.e_tag().unwrap_or_default().to_owned(),
+                modified_ms: object
+                    .last_modified()
+                    .and_then(|at| at.to_millis().ok())
+                    .unwrap_or_default(),
             })
         });
         let levels = answer.common_prefixes().iter().filter_map(|level| level.prefix());

@@ -16,13 +16,16 @@ mod source;
 mod upload;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use schemars::schema_for;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::plan::{AssetName, DestinationSpec, PartitionKey, SourceSpec};
-use tidegate_core::port::{AskHealth, Connector, Destination, Health, OpenDestination, OpenSource, Source};
+use tidegate_core::port::{
+    AskHealth, Connector, Destination, FoundFile, Health, MAX_FOUND, OpenDestination, OpenSource, Source,
+};
 use tidegate_core::schema::{Asset, Column, Node};
 use tidegate_core::{Error, Result};
 
@@ -100,6 +103,25 @@ impl Connector for S3Connector {
             }
             Err(_) => asset.to_string(),
         }
+    }
+
+    async fn find_files(&self, resource: &serde_json::Value, path: &str) -> Result<Option<Vec<FoundFile>>> {
+        let resource: ResourceConfig = from_json(resource)?;
+        let bucket = Arc::new(Bucket::open(&resource).await);
+        let mut objects = listing::Objects::new(bucket, &resource.prefix, path, None)?;
+        let mut found = Vec::new();
+        while let Some(object) = objects.next_object().await? {
+            if found.len() > MAX_FOUND {
+                break;
+            }
+            let below = object.key.strip_prefix(&resource.prefix).unwrap_or(&object.key);
+            found.push(FoundFile {
+                path: below.to_owned(),
+                version: object.etag,
+                modified_ms: object.modified_ms,
+            });
+        }
+        Ok(Some(found))
     }
 
     async fn check_health(&self, ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {

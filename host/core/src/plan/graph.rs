@@ -8,6 +8,8 @@ use super::AssetName;
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     upstream: BTreeMap<AssetName, BTreeSet<AssetName>>,
+    /// The same edges, the other way.
+    downstream: BTreeMap<AssetName, BTreeSet<AssetName>>,
 }
 
 /// The assets depend on each other in a circle: each on the next, the last on the first.
@@ -28,7 +30,7 @@ impl Graph {
     /// The graph of these dependencies; dependencies on assets that are not listed are ignored.
     pub fn new(edges: impl IntoIterator<Item = (AssetName, Vec<AssetName>)>) -> Result<Self, GraphError> {
         let listed: BTreeMap<AssetName, Vec<AssetName>> = edges.into_iter().collect();
-        let upstream = listed
+        let upstream: BTreeMap<AssetName, BTreeSet<AssetName>> = listed
             .iter()
             .map(|(name, deps)| {
                 (
@@ -40,7 +42,13 @@ impl Graph {
                 )
             })
             .collect();
-        let graph = Self { upstream };
+        let mut downstream: BTreeMap<AssetName, BTreeSet<AssetName>> = BTreeMap::new();
+        for (name, deps) in &upstream {
+            for dep in deps {
+                downstream.entry(dep.clone()).or_default().insert(name.clone());
+            }
+        }
+        let graph = Self { upstream, downstream };
         let order = graph.order();
         if order.len() == graph.upstream.len() {
             return Ok(graph);
@@ -57,12 +65,6 @@ impl Graph {
             .iter()
             .map(|(name, deps)| (name, deps.len()))
             .collect();
-        let mut downstream: BTreeMap<&AssetName, Vec<&AssetName>> = BTreeMap::new();
-        for (name, deps) in &self.upstream {
-            for dep in deps {
-                downstream.entry(dep).or_default().push(name);
-            }
-        }
         let mut ready: BTreeSet<&AssetName> = waiting
             .iter()
             .filter(|(_, left)| **left == 0)
@@ -71,11 +73,11 @@ impl Graph {
         let mut order = Vec::new();
         while let Some(name) = ready.pop_first() {
             order.push(name.clone());
-            for next in downstream.get(name).into_iter().flatten() {
-                if let Some(left) = waiting.get_mut(*next) {
+            for next in self.downstream(name) {
+                if let Some(left) = waiting.get_mut(next) {
                     *left -= 1;
                     if *left == 0 {
-                        ready.insert(*next);
+                        ready.insert(next);
                     }
                 }
             }
@@ -84,16 +86,13 @@ impl Graph {
     }
 
     /// What an asset is directly made from.
-    pub fn upstream(&self, name: &AssetName) -> impl Iterator<Item = &AssetName> {
+    pub fn upstream(&self, name: &AssetName) -> impl Iterator<Item = &AssetName> + use<'_> {
         self.upstream.get(name).into_iter().flatten()
     }
 
     /// What is directly made from an asset.
-    pub fn downstream<'a>(&'a self, name: &'a AssetName) -> impl Iterator<Item = &'a AssetName> {
-        self.upstream
-            .iter()
-            .filter(move |(_, deps)| deps.contains(name))
-            .map(|(other, _)| other)
+    pub fn downstream(&self, name: &AssetName) -> impl Iterator<Item = &AssetName> + use<'_> {
+        self.downstream.get(name).into_iter().flatten()
     }
 
     /// A circle among the assets that no order reaches.

@@ -5,7 +5,9 @@ mod graph;
 mod ids;
 mod mapping;
 mod partition;
+mod selection;
 mod task;
+mod timetable;
 mod wall_clock;
 
 pub use cron::{Cron, CronError};
@@ -17,7 +19,9 @@ pub use partition::{
     RangeState, SliceValue, StatusRange, TimeSlices, TimeWindow, ValueSlices, Values, check_value,
     fits_column, status,
 };
+pub use selection::{AssetFacts, Facts, Selection, SelectionError};
 pub use task::{
     CheckSpec, CheckpointPolicy, DestinationSpec, GrantSpec, LoadToken, OnReject, PartitionTask, SliceRule,
     SourceSlice, SourceSpec, SqlSpec, SqlTable, Step, StepSpec, TaskReceipt,
 };
+pub use timetable::{Due, Timetable, TimetableError};

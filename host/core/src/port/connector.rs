@@ -98,10 +98,35 @@ pub trait Connector: Send + Sync {
     async fn check_health(&self, _ask: AskHealth<'_>) -> Result<Option<Health>, Vec<Error>> {
         Ok(None)
     }
+    /// The files or objects at a resource, checked and with its secrets, that a source's `path` names; in any order. None
+    /// where there are no such things. No more are looked for when
+    /// there are more than [`MAX_FOUND`].
+    async fn find_files(&self, _resource: &serde_json::Value, _path: &str) -> Result<Option<Vec<FoundFile>>> {
+        Ok(None)
+    }
+    /// Merges what an asset's loads left at the other side, such as the parts of a table, and answers what is there then.
+    /// `destination` has its secrets. Repeating it does no harm. None where there is nothing to merge.
+    async fn optimize(&self, _destination: &DestinationSpec) -> Result<Option<serde_json::Value>> {
+        Ok(None)
+    }
     /// Opens a source.
     async fn open_source(&self, open: OpenSource<'_>) -> Result<Box<dyn Source>>;
     /// Opens a destination. Nothing that it does before [`Destination::commit`] can be seen by a reader.
     async fn open_destination(&self, open: OpenDestination<'_>) -> Result<Box<dyn Destination>>;
+}
+
+/// Files that one look of a sensor can take in.
+pub const MAX_FOUND: usize = 100_000;
+
+/// A file or object, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundFile {
+    /// Its path or key, below the resource's.
+    pub path: String,
+    /// Another one for other content, as far as the other side can tell.
+    pub version: String,
+    /// When it was last written, by the other side's clock; in milliseconds from 1970.
+    pub modified_ms: i64,
 }
 
 /// Something that a source can read, such as a table.

@@ -21,8 +21,8 @@ pub use artifact::ArtifactStore;
 pub use change::{Change, ChangeBy};
 pub use check::{Check, Severity, Verdict};
 pub use connector::{
-    ColumnDomain, Commit, Connector, Cursor, Destination, Discovered, Domain, LoadReceipt, OpenChanges,
-    OpenDestination, OpenSource, Part, Source, SourceBatch, Watermark,
+    ColumnDomain, Commit, Connector, Cursor, Destination, Discovered, Domain, FoundFile, LoadReceipt,
+    MAX_FOUND, OpenChanges, OpenDestination, OpenSource, Part, Source, SourceBatch, Watermark,
 };
 pub use engine::{EncodedTask, Engine};
 pub use health::{AskHealth, Health};
@@ -30,10 +30,11 @@ pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
     AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
-    Claiming, Event, EventKind, Inserted, Leader, LeaderStore, MaintenanceStore, Materialization, NewRun,
-    PartitionState, PoolLimit, Pruned, QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition,
-    RunRecord, RunState, StateStore, StepTotal, StoredEvent, TableSize, TagLimit, TakeRuns, TaskCounts,
-    WorkerRecord,
+    Claiming, Event, EventKind, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
+    MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
+    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
+    TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord, TickStore,
+    Ticked, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

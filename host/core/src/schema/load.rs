@@ -8,9 +8,12 @@ use serde::de::DeserializeOwned;
 use super::asset::Asset;
 use super::decode::decode_without;
 use super::document::Document;
+use super::job::Job;
 use super::node::NodeKind;
 use super::project::ProjectDecl;
 use super::resource::Resource;
+use super::schedule::Schedule;
+use super::sensor::Sensor;
 use super::suggest::closest;
 use super::validate::validate;
 use crate::error::{Error, Errors, Kind};
@@ -20,7 +23,7 @@ use crate::plan::AssetName;
 const API_VERSION: &str = "tidegate/v1";
 
 /// The kinds of document that there are.
-const KINDS: &[&str] = &["Project", "Resource", "Asset"];
+const KINDS: &[&str] = &["Project", "Resource", "Asset", "Job", "Schedule", "Sensor"];
 
 /// A folder of this name holds data, and one of that name the published JSON Schemas; neither holds documents.
 const NOT_DOCUMENTS: &[&str] = &["data", "json"];
@@ -45,6 +48,12 @@ pub struct LoadedProject {
     pub resources: BTreeMap<AssetName, Placed<Resource>>,
     /// By name.
     pub assets: BTreeMap<AssetName, Placed<Asset>>,
+    /// By name.
+    pub jobs: BTreeMap<AssetName, Placed<Job>>,
+    /// By name.
+    pub schedules: BTreeMap<AssetName, Placed<Schedule>>,
+    /// By name.
+    pub sensors: BTreeMap<AssetName, Placed<Sensor>>,
 }
 
 impl LoadedProject {
@@ -113,6 +122,9 @@ pub fn load_project(schemas: &Path) -> Result<LoadedProject, Errors> {
         project,
         resources: loading.resources,
         assets: loading.assets,
+        jobs: loading.jobs,
+        schedules: loading.schedules,
+        sensors: loading.sensors,
     };
     errors.extend(validate(&loaded));
     Errors::or(errors, loaded)
@@ -164,6 +176,9 @@ struct Loading {
     project: Option<Placed<ProjectDecl>>,
     resources: BTreeMap<AssetName, Placed<Resource>>,
     assets: BTreeMap<AssetName, Placed<Asset>>,
+    jobs: BTreeMap<AssetName, Placed<Job>>,
+    schedules: BTreeMap<AssetName, Placed<Schedule>>,
+    sensors: BTreeMap<AssetName, Placed<Sensor>>,
 }
 
 impl Loading {
@@ -181,30 +196,11 @@ impl Loading {
                     None => self.project = Some(placed),
                 }
             }
-            "Resource" => {
-                let Some(placed) = decoded::<Resource>(document, errors) else {
-                    return;
-                };
-                insert(
-                    &mut self.resources,
-                    placed.value.name.clone(),
-                    placed,
-                    "resource",
-                    errors,
-                );
-            }
-            _ => {
-                let Some(placed) = decoded::<Asset>(document, errors) else {
-                    return;
-                };
-                insert(
-                    &mut self.assets,
-                    placed.value.name.clone(),
-                    placed,
-                    "asset",
-                    errors,
-                );
-            }
+            "Resource" => add(&mut self.resources, document, "resource", |it| &it.name, errors),
+            "Job" => add(&mut self.jobs, document, "job", |it| &it.name, errors),
+            "Schedule" => add(&mut self.schedules, document, "schedule", |it| &it.name, errors),
+            "Sensor" => add(&mut self.sensors, document, "sensor", |it| &it.name, errors),
+            _ => add(&mut self.assets, document, "asset", |it| &it.name, errors),
         }
     }
 }
@@ -282,13 +278,18 @@ fn decoded<T: DeserializeOwned>(document: Document, errors: &mut Vec<Error>) -> 
     }
 }
 
-fn insert<T>(
+/// Names are of their kind: a job may be called as an asset is.
+fn add<T: DeserializeOwned>(
     map: &mut BTreeMap<AssetName, Placed<T>>,
-    name: AssetName,
-    placed: Placed<T>,
+    document: Document,
     what: &str,
+    name_of: fn(&T) -> &AssetName,
     errors: &mut Vec<Error>,
 ) {
+    let Some(placed) = decoded::<T>(document, errors) else {
+        return;
+    };
+    let name = name_of(&placed.value).clone();
     match map.get(&name) {
         Some(first) => {
             let subject = format!("the {what} `{name}`");

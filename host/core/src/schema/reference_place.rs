@@ -33,6 +33,22 @@ pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
         };
         walk(&asset.document, &asset.document.root, "", &config, errors);
     }
+    let plain = loaded.jobs.values().map(|job| &job.document);
+    for document in plain.chain(loaded.schedules.values().map(|schedule| &schedule.document)) {
+        walk(document, &document.root, "", &|_| false, errors);
+    }
+    for sensor in loaded.sensors.values() {
+        let config = |pointer: &str| {
+            let parts: Vec<&str> = pointer.split('/').collect();
+            matches!(
+                parts.as_slice(),
+                ["", "plugin", "config"]
+                    | ["", "plugin", "http", _, "headers" | "query" | "basic"]
+                    | ["", "http", "headers" | "basic"]
+            )
+        };
+        walk(&sensor.document, &sensor.document.root, "", &config, errors);
+    }
 }
 
 fn walk(

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod http;
+mod instigators;
 mod partition;
 mod target;
 mod transform;
@@ -40,6 +41,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         cursor::cursor(asset, &mut errors);
         work::asset(asset, loaded, &mut errors);
     }
+    instigators::instigators(loaded, &mut errors);
     cycle(loaded, &mut errors);
     errors
 }

@@ -8,6 +8,7 @@ mod packages;
 mod places;
 mod policy;
 mod prepare;
+mod select;
 mod slice_columns;
 mod source_columns;
 mod sql;
@@ -146,6 +147,11 @@ impl Project {
             .map_or_else(String::new, |connector| {
                 connector.locate(&plan.name, &plan.destination, &PartitionKey::whole())
             })
+    }
+
+    /// The runtime of its plugins.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     pub(crate) fn resource(&self, name: &AssetName) -> Option<&Placed<Resource>> {

@@ -57,8 +57,8 @@ impl Project {
         &self.packages
     }
 
-    /// Settles which plugins the requirements of some assets, and of all resources, mean.
-    pub(super) async fn settle(&self, names: &[AssetName]) -> Result<(), Errors> {
+    /// Settles which plugins the requirements of some assets, and of all resources and sensors, mean.
+    pub(crate) async fn settle(&self, names: &[AssetName]) -> Result<(), Errors> {
         let wanted = self.requirements(|name| names.contains(name));
         let settled = self.packages.settle(&self.catalog, &wanted, self.locking).await;
         settled.map_err(|error| Error::from(error).into())
@@ -79,7 +79,7 @@ impl Project {
         updated.map_err(all)
     }
 
-    /// What assets and resources ask for, sorted, each once. What is no requirement is told where it is bound.
+    /// What assets, resources and sensors ask for, sorted, each once. What is no requirement is told where it is bound.
     fn requirements(&self, of: impl Fn(&AssetName) -> bool) -> Vec<Requirement> {
         let mut texts = Vec::new();
         for asset in self.loaded.assets.values().filter(|asset| of(&asset.value.name)) {
@@ -98,6 +98,10 @@ impl Project {
                 );
             }
         }
+        let sensors = self.loaded.sensors.values();
+        texts.extend(
+            sensors.filter_map(|sensor| sensor.value.plugin.as_ref().map(|plugin| plugin.name.as_str())),
+        );
         let mut wanted: Vec<Requirement> = texts.into_iter().filter_map(|text| text.parse().ok()).collect();
         wanted.sort_by_cached_key(ToString::to_string);
         wanted.dedup();

@@ -204,6 +204,17 @@ impl Project {
         }
     }
 
+    /// Grants of HTTP with secrets filled in, and their values.
+    pub(crate) fn with_grant_secrets(
+        &self,
+        grants: &[HttpGrant],
+    ) -> Result<(Vec<HttpGrant>, Vec<String>), Error> {
+        fill_grants(grants, ReferenceKind::Secret, &*self.lookup).map_err(|error| {
+            Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string())
+                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
+        })
+    }
+
     async fn prepare_step(
         &self,
         asset: &Placed<Asset>,

@@ -45,7 +45,8 @@ impl Orchestrator {
             let done = self.attempt(run, launch, plan, &partition, cancel).await;
             made += 1;
             let Err(error) = &done else { break done };
-            let delay = plan.policy.retry.delay_ms(made, error, spread());
+            let retry = launch.retry.as_ref().unwrap_or(&plan.policy.retry);
+            let delay = retry.delay_ms(made, error, spread());
             let Some(delay_ms) = delay.filter(|_| !launch.dry_run) else {
                 break done;
             };
@@ -105,6 +106,7 @@ impl Orchestrator {
     /// Runs a task; one that takes longer than it may is stopped, and has failed.
     async fn run_task(
         &self,
+        launch: &Launch,
         plan: &AssetPlan,
         task: &PartitionTask,
         cancel: &CancellationToken,
@@ -119,7 +121,7 @@ impl Orchestrator {
             capacity: self.capacity,
         };
         let mut work = engine.run(EncodedTask::encode(task)?);
-        let Some(timeout_ms) = plan.policy.timeout_ms else {
+        let Some(timeout_ms) = launch.timeout_ms.or(plan.policy.timeout_ms) else {
             return work.await;
         };
         match tokio::time::timeout(Duration::from_millis(timeout_ms), &mut work).await {
@@ -154,7 +156,7 @@ impl Orchestrator {
         self.observer.started(&plan.name, partition, false);
         let mut task = task(run, launch, plan, partition, 1, Epoch(0))?;
         task.source_slice = self.source_slice(plan, partition).await?;
-        self.run_task(plan, &task, cancel).await
+        self.run_task(launch, plan, &task, cancel).await
     }
 
     async fn materialize(
@@ -254,7 +256,7 @@ impl Orchestrator {
         }
         self.observer
             .started(&plan.name, &key.partition, task.resume.is_some());
-        self.run_task(plan, &task, cancel).await
+        self.run_task(launch, plan, &task, cancel).await
     }
 
     /// Where an earlier run left off, if its source read only what was new: no other source leaves a mark.

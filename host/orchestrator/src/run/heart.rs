@@ -32,7 +32,9 @@ impl Orchestrator {
                 beat.tick().await;
                 let heard = match state.beat(&id, Utc::now()).await {
                     Ok(Some(stopping)) => {
-                        stopping.into_iter().for_each(|run| going.stop(run));
+                        for run in stopping {
+                            going.stop(run);
+                        }
                         Ok(())
                     }
                     // Others took this process for dead, and its runs: what it still does with them is refused.

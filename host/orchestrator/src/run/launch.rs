@@ -6,8 +6,8 @@ use std::time::Instant;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tidegate_core::plan::RunId;
-use tidegate_core::port::{PartitionState, RunState};
-use tidegate_core::{Error, Result};
+use tidegate_core::port::{NewRun, PartitionState, RunState};
+use tidegate_core::{Error, Kind, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::orchestrator::Orchestrator;
@@ -41,6 +41,18 @@ impl Orchestrator {
         self.state.join_worker(self.workers.id(), run.at).await?;
         self.state.insert_run(&run).await?;
         self.take_up(run.id, launch, &plans).await
+    }
+
+    /// Carries out a run here and now that was made for no worker yet.
+    pub async fn carry_out_now(&self, mut run: NewRun, plans: Vec<AssetPlan>) -> Result<RunReport> {
+        let launch: Launch = serde_json::from_value(run.request.clone())
+            .map_err(|error| Error::new(Kind::Internal, "run.request", error.to_string()))?;
+        run.worker = Some(self.workers.id().clone());
+        let plans = self.keep(plans);
+        self.sweep().await?;
+        self.state.join_worker(self.workers.id(), run.at).await?;
+        self.state.insert_run(&run).await?;
+        self.take_up(run.id, &launch, &plans).await
     }
 
     /// Takes up a queued run that is reserved for this worker, and carries it out.

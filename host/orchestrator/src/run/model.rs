@@ -78,7 +78,7 @@ impl Trial {
             lookup: Arc::new(|_, _| None),
         })
         .unwrap();
-        let address = format!("sqlite:{}", folder.path().join("state.db").display());
+        let address = format!("sqlite:{}", folder.path().join("kept.db").display());
         let state = SqlStateStore::open(&address).await.unwrap();
         let artifacts = tidegate_connector::artifact::FolderArtifacts::new(folder.path().join("artifacts"));
         let orchestrator = Orchestrator::new(

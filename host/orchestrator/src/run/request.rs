@@ -6,6 +6,7 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use tidegate_core::plan::{AssetName, RunId, WorkerId};
 use tidegate_core::port::{Inserted, NewRun, RunRecord};
+use tidegate_core::schema::RetryDecl;
 use tidegate_core::{Error, Kind, Result};
 
 use super::orchestrator::Orchestrator;
@@ -30,6 +31,12 @@ pub struct Launch {
     /// The target that the assets go to; none for the destinations that they name.
     #[serde(default)]
     pub target: Option<String>,
+    /// How long an attempt may take, in milliseconds, in place of what its asset says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// How an attempt that failed is made again, in place of what its asset says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryDecl>,
 }
 
 /// How a run waits in the queue, and what it is found by.

@@ -76,7 +76,7 @@ impl Gate {
         self.waits.clone()
     }
 
-    fn request(&mut self, request: &http::Request<WasiBody>) -> Result<Exchange, Refusal> {
+    pub(super) fn request(&mut self, request: &http::Request<WasiBody>) -> Result<Exchange, Refusal> {
         self.requests += 1;
         if self.requests > MAX_REQUESTS_PER_CALL {
             return Err(Refusal {

@@ -10,6 +10,7 @@ mod admit;
 mod client;
 mod connect;
 mod exchange;
+mod fetch;
 mod gate;
 mod granted;
 mod journal;
@@ -19,6 +20,7 @@ mod retry;
 mod waits;
 
 pub(crate) use client::Client;
+pub use fetch::{Fetched, fetch};
 pub(crate) use gate::Gate;
 pub(crate) use granted::secret_forms;
 pub(crate) use waits::Waits;

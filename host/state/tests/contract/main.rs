@@ -22,4 +22,5 @@ mod queue;
 mod runs;
 mod slices;
 mod slots;
+mod ticks;
 mod transfer;

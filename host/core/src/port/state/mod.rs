@@ -12,6 +12,7 @@ mod materialization;
 mod queue;
 mod run;
 mod run_move;
+mod tick;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -30,6 +31,10 @@ pub use materialization::{Checkpoint, Materialization, QuarantineEntry};
 pub use queue::{QueueStore, TagLimit, TakeRuns, WorkerRecord};
 pub use run::{Inserted, NewRun, RunFilter, RunRecord, RunState};
 pub use run_move::RunMove;
+pub use tick::{
+    Instigator, InstigatorKind, InstigatorRecord, NewTick, TICKS_KEPT, TickFilter, TickOutcome, TickRecord,
+    TickStore, Ticked,
+};
 
 /// Keeps runs, attempts, events, materializations, checkpoints and the quarantine's index.
 ///
@@ -37,7 +42,7 @@ pub use run_move::RunMove;
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
 pub trait StateStore:
-    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + Send + Sync
+    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + TickStore + Send + Sync
 {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;

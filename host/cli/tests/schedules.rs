@@ -1,0 +1,378 @@
+//! Schedules: no tick is lost and none is doubled, whoever is killed or paused; what becomes of a tick while a run goes on.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use support::Project;
+use support::server::Server;
+
+/// A project with one small asset.
+fn project() -> Project {
+    let project = Project::new();
+    project.write("in/small.csv", "id\n1\n2\n");
+    project.asset(
+        "small",
+        "source: {resource: raw, path: small.csv}\n\
+         columns: [{name: id, type: int64}]\n\
+         destination: {resource: lake, load: replace}",
+    );
+    project
+}
+
+fn schedule(project: &Project, name: &str, text: &str) {
+    project.write(
+        &format!("schemas/schedules/{name}.yaml"),
+        format!("apiVersion: tidegate/v1\nkind: Schedule\nname: {name}\n{text}\n"),
+    );
+}
+
+/// Every tick, oldest first.
+fn ticks(project: &Project, name: &str) -> Vec<Value> {
+    let Value::Array(mut ticks) = project.json(&["schedule", "ticks", name, "--limit", "1000"]) else {
+        panic!("no list")
+    };
+    ticks.reverse();
+    ticks
+}
+
+fn of_outcome(ticks: &[Value], outcome: &str) -> usize {
+    ticks.iter().filter(|tick| tick["outcome"] == outcome).count()
+}
+
+fn instant(tick: &Value) -> DateTime<Utc> {
+    tick["scheduled_at"].as_str().unwrap().parse().unwrap()
+}
+
+/// The runs of a schedule, newest first.
+fn runs(project: &Project, name: &str) -> Vec<Value> {
+    let tag = format!("tidegate/schedule={name}");
+    let runs = project.json(&["runs", "list", "--tag", &tag, "--limit", "1000"]);
+    runs.as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(started.elapsed() < Duration::from_mins(2), "{what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// One tick for each second from the first to the last, and one run under the key of each.
+#[track_caller]
+fn none_lost_and_none_doubled(project: &Project, name: &str) -> usize {
+    let ticks = ticks(project, name);
+    let instants: Vec<_> = ticks.iter().map(instant).collect();
+    for pair in instants.windows(2) {
+        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{pair:?}");
+    }
+    assert_eq!(of_outcome(&ticks, "launched"), ticks.len(), "{ticks:#?}");
+    let runs = runs(project, name);
+    let keys: BTreeSet<String> = runs
+        .iter()
+        .map(|run| run["run_key"].as_str().unwrap().to_owned())
+        .collect();
+    let expected: BTreeSet<String> = instants
+        .iter()
+        .map(|at| {
+            let at = at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+            format!("schedule:{name}:{at}")
+        })
+        .collect();
+    assert_eq!(runs.len(), ticks.len());
+    assert_eq!(keys, expected);
+    let told: BTreeSet<&str> = ticks
+        .iter()
+        .map(|tick| tick["runs"][0].as_str().unwrap())
+        .collect();
+    let there: BTreeSet<&str> = runs.iter().map(|run| run["id"].as_str().unwrap()).collect();
+    assert_eq!(told, there);
+    ticks.len()
+}
+
+#[test]
+fn leaders_that_are_killed_lose_and_double_no_tick() {
+    let project = project();
+    schedule(
+        &project,
+        "often",
+        "every: 1s\nselect: small\noverlap: allow_all\nenabled: true",
+    );
+    let mut random = StdRng::seed_from_u64(6);
+    let daemon = || Server::start(&project, &["--roles", "daemon"]);
+    let mut servers = vec![daemon(), daemon()];
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(random.random_range(50..1_500)));
+        // Either may lead.
+        servers.remove(random.random_range(0..2)).kill();
+        if random.random_bool(0.3) {
+            servers.remove(0).kill();
+            std::thread::sleep(Duration::from_millis(random.random_range(0..2_000)));
+            servers.push(daemon());
+        }
+        servers.push(daemon());
+    }
+    let last = Utc::now();
+    until("the ticks until now are made up for", || {
+        let ticks = ticks(&project, "often");
+        ticks.last().filter(|tick| instant(tick) > last).cloned()
+    });
+    servers.into_iter().for_each(Server::kill);
+    assert!(none_lost_and_none_doubled(&project, "often") >= 15);
+}
+
+#[test]
+fn a_leader_that_was_paused_for_longer_than_its_lease_doubles_nothing() {
+    let project = project();
+    schedule(
+        &project,
+        "often",
+        "every: 1s\nselect: small\noverlap: allow_all\nenabled: true",
+    );
+    let first = Server::start(&project, &["--roles", "daemon"]);
+    until("it ticks", || {
+        (!ticks(&project, "often").is_empty()).then_some(())
+    });
+    let second = Server::start(&project, &["--roles", "daemon"]);
+    first.tell(Signal::STOP);
+    let paused = Utc::now();
+    until("another one leads", || {
+        let ticks = ticks(&project, "often");
+        ticks
+            .last()
+            .filter(|tick| instant(tick) > paused + TimeDelta::seconds(2))
+            .cloned()
+    });
+    first.tell(Signal::CONT);
+    let back = Utc::now();
+    until("ticks go on", || {
+        let ticks = ticks(&project, "often");
+        ticks
+            .last()
+            .filter(|tick| instant(tick) > back + TimeDelta::seconds(2))
+            .cloned()
+    });
+    first.kill();
+    second.kill();
+    none_lost_and_none_doubled(&project, "often");
+}
+
+#[test]
+fn ticks_meet_runs_that_go_on_as_their_policy_says() {
+    let project = project();
+    let policies = ["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all"];
+    for overlap in policies {
+        schedule(
+            &project,
+            overlap,
+            &format!("every: 1s\nselect: small\noverlap: {overlap}\nenabled: true"),
+        );
+    }
+    // Nobody takes the runs: they go on for as long as this.
+    let daemon = Server::start(&project, &["--roles", "daemon"]);
+    until("each ticks four times", || {
+        policies
+            .iter()
+            .all(|name| ticks(&project, name).len() >= 4)
+            .then_some(())
+    });
+    for name in policies {
+        project.tidegate(&["schedule", "stop", name, "--json"]);
+    }
+    daemon.stop();
+    let count = |name: &str, outcome: &str| of_outcome(&ticks(&project, name), outcome);
+    assert_eq!(count("skip", "launched"), 1);
+    assert!(count("skip", "skipped") >= 3);
+    assert_eq!(runs(&project, "skip").len(), 1);
+    // What waited was skipped when the schedule was stopped.
+    assert_eq!(count("buffer_one", "launched"), 1);
+    assert_eq!(count("buffer_all", "launched"), 1);
+    let cancelled = runs(&project, "cancel_other");
+    assert_eq!(cancelled.len(), count("cancel_other", "launched"));
+    assert_eq!(cancelled[0]["state"], "queued");
+    assert!(cancelled.len() >= 4);
+    assert!(cancelled[1..].iter().all(|run| run["state"] == "cancelled"));
+    let beside = runs(&project, "allow_all");
+    assert!(beside.len() >= 4 && beside.iter().all(|run| run["state"] == "queued"));
+    assert_eq!(beside.len(), count("allow_all", "launched"));
+}
+
+#[test]
+fn ticks_that_wait_are_launched_one_after_the_other() {
+    let project = project();
+    for overlap in ["buffer_one", "buffer_all"] {
+        schedule(
+            &project,
+            overlap,
+            &format!("every: 1s\nselect: small\noverlap: {overlap}\nenabled: true"),
+        );
+    }
+    let daemon = Server::start(&project, &["--roles", "daemon"]);
+    until("three wait", || {
+        (of_outcome(&ticks(&project, "buffer_all"), "buffered") >= 3).then_some(())
+    });
+    daemon.stop();
+    let one = ticks(&project, "buffer_one");
+    assert_eq!(of_outcome(&one, "launched"), 1);
+    assert_eq!(of_outcome(&one, "buffered"), 1);
+    assert!(of_outcome(&one, "skipped") >= 1);
+    let waited: Vec<i64> = ticks(&project, "buffer_all")
+        .iter()
+        .filter(|tick| tick["outcome"] == "buffered")
+        .map(|tick| tick["sequence"].as_i64().unwrap())
+        .collect();
+    let server = Server::start(&project, &[]);
+    let launched = until("those that waited are launched", || {
+        let ticks = ticks(&project, "buffer_all");
+        let mine: Vec<Value> = ticks
+            .into_iter()
+            .filter(|tick| waited.contains(&tick["sequence"].as_i64().unwrap()))
+            .collect();
+        (of_outcome(&mine, "launched") == waited.len()).then_some(mine)
+    });
+    server.stop();
+    // The later one began when the earlier one had ended.
+    let shown: Vec<Value> = launched
+        .iter()
+        .map(|tick| project.json(&["runs", "show", tick["runs"][0].as_str().unwrap()])["run"].clone())
+        .collect();
+    for pair in shown.windows(2) {
+        let ended: DateTime<Utc> = pair[0]["finished_at"].as_str().unwrap().parse().unwrap();
+        let made: DateTime<Utc> = pair[1]["created_at"].as_str().unwrap().parse().unwrap();
+        assert!(ended <= made, "{pair:#?}");
+    }
+}
+
+#[test]
+fn ticks_that_are_too_old_are_told_as_missed() {
+    let project = project();
+    schedule(
+        &project,
+        "often",
+        "every: 1s\nselect: small\noverlap: allow_all\ncatch_up: 1s\nenabled: true",
+    );
+    let daemon = Server::start(&project, &["--roles", "daemon"]);
+    until("it ticks", || {
+        (!ticks(&project, "often").is_empty()).then_some(())
+    });
+    daemon.kill();
+    std::thread::sleep(Duration::from_secs(5));
+    let daemon = Server::start(&project, &["--roles", "daemon"]);
+    let missed = until("ticks are missed", || {
+        let ticks = ticks(&project, "often");
+        let found = ticks.iter().find(|tick| tick["outcome"] == "missed").cloned();
+        found.filter(|_| ticks.last().unwrap()["outcome"] == "launched")
+    });
+    daemon.stop();
+    let reason = missed["reason"].as_str().unwrap();
+    assert!(reason.starts_with("nobody led for "), "{reason}");
+    assert_eq!(missed["runs"], serde_json::json!([]));
+}
+
+#[test]
+fn a_schedule_is_off_until_it_is_started_and_stops_by_itself_when_told_so() {
+    let project = project();
+    project.asset(
+        "broken",
+        "source: {resource: raw, path: nothing.csv}\n\
+         columns: [{name: id, type: int64}]\n\
+         destination: {resource: lake, load: replace}",
+    );
+    schedule(
+        &project,
+        "careful",
+        "every: 1s\nselect: broken\npause_on_failure: true",
+    );
+    let standing = || project.json(&["schedule", "list"])[0]["standing"].clone();
+    let server = Server::start(&project, &[]);
+    assert_eq!(standing()["state"], "stopped");
+    project.tidegate(&["schedule", "start", "careful"]).succeeded();
+    let paused = until("it pauses", || {
+        Some(standing()).filter(|it| it["state"] == "paused")
+    });
+    let why = paused["why"].as_str().unwrap();
+    let failed = runs(&project, "careful");
+    let newest = failed.iter().find(|run| run["state"] == "failed").unwrap();
+    assert!(why.contains(newest["id"].as_str().unwrap()), "{why}");
+    let before = ticks(&project, "careful").len();
+    // It goes on when it is started again, and stops again.
+    project.write("in/nothing.csv", "id\n1\n");
+    project.tidegate(&["schedule", "start", "careful"]).succeeded();
+    until("it goes on", || {
+        let runs = runs(&project, "careful");
+        runs.iter().any(|run| run["state"] == "succeeded").then_some(())
+    });
+    assert!(ticks(&project, "careful").len() > before);
+    project.tidegate(&["schedule", "stop", "careful"]).succeeded();
+    server.stop();
+    // By hand, for good: also in another process.
+    assert_eq!(standing()["state"], "stopped");
+    assert_eq!(standing()["by_hand"], true);
+    project.tidegate(&["schedule", "wipe", "careful"]).succeeded();
+    assert_eq!(standing()["by_hand"], false);
+    assert!(ticks(&project, "careful").is_empty());
+}
+
+#[test]
+fn a_preview_shows_the_slice_that_had_ended_at_the_tick() {
+    let project = project();
+    project.asset(
+        "days",
+        "source: {resource: raw, path: \"days/{partition}.csv\"}\n\
+         columns: [{name: id, type: int64}]\n\
+         partitions: {daily: {start: 2024-01-01}}\n\
+         destination: {resource: lake, load: replace_partition}",
+    );
+    project.write(
+        "schemas/jobs/both.yaml",
+        "apiVersion: tidegate/v1\nkind: Job\nname: both\nselect: [days, small]\npriority: 3\n",
+    );
+    schedule(
+        &project,
+        "daily",
+        "cron: \"0 6 * * *\"\njob: both\ntags: {team: sales}",
+    );
+    let at = ["schedule", "preview", "daily", "--at", "2024-02-01T06:00:00Z"];
+    let run = &project.json(&at)["runs"][0];
+    assert_eq!(run["run_key"], "schedule:daily:2024-02-01T06:00:00Z");
+    assert_eq!((&run["job"], &run["priority"]), (&"both".into(), &3.into()));
+    assert_eq!(run["tags"]["team"], "sales");
+    let slices: Vec<(&str, &str)> = run["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["asset"].as_str().unwrap(), it["partition"].as_str().unwrap()))
+        .collect();
+    assert_eq!(slices, [("days", "2024-01-31"), ("small", "")]);
+    let none = ["schedule", "preview", "daily", "--at", "2024-01-01T06:00:00Z"];
+    let before = &project.json(&none)["runs"][0]["partitions"];
+    assert_eq!(before.as_array().unwrap().len(), 1, "{before}");
+
+    project
+        .tidegate(&["schedule", "preview", "dayly"])
+        .failed(2, "schedule.unknown");
+    project.write("in/days/2024-01-05.csv", "id\n7\n");
+    project
+        .tidegate(&["job", "launch", "both", "--partition", "2024-01-05"])
+        .succeeded();
+    assert_eq!(project.lines("days"), ["7"]);
+    assert_eq!(project.last_state(), "succeeded");
+    let queued = project.json(&["schedule", "trigger", "daily"]);
+    assert_eq!(queued["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(runs(&project, "daily").len(), 1);
+    let jobs = project.json(&["job", "list"]);
+    assert_eq!(jobs[0]["wanted"]["assets"], serde_json::json!(["days", "small"]));
+}

@@ -1,0 +1,73 @@
+//! Jobs, schedules and sensors by their names, and what is wrong with what they launch.
+
+use tidegate_core::plan::AssetName;
+use tidegate_core::schema::{Document, Job, OneOrMany, Placed, Schedule, Sensor};
+use tidegate_core::{Error, Errors, Result};
+
+use super::wanted::unknown;
+use crate::project::Project;
+
+impl Project {
+    /// The job of a name.
+    pub fn job(&self, name: &str) -> Result<&Placed<Job>> {
+        find("job", name, &self.loaded.jobs)
+    }
+
+    /// The schedule of a name.
+    pub fn schedule(&self, name: &str) -> Result<&Placed<Schedule>> {
+        find("schedule", name, &self.loaded.schedules)
+    }
+
+    /// The sensor of a name.
+    pub fn sensor(&self, name: &str) -> Result<&Placed<Sensor>> {
+        find("sensor", name, &self.loaded.sensors)
+    }
+
+    /// Everything wrong with what jobs, schedules and sensors select, with its place. Nothing is connected to.
+    pub fn check_instigators(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for job in self.loaded.jobs.values() {
+            self.check_selection(&job.document, Some(&job.value.select), &mut errors);
+        }
+        for schedule in self.loaded.schedules.values() {
+            self.check_selection(&schedule.document, schedule.value.select.as_ref(), &mut errors);
+        }
+        for sensor in self.loaded.sensors.values() {
+            self.check_selection(&sensor.document, sensor.value.select.as_ref(), &mut errors);
+            if let Some(plugin) = &sensor.value.plugin
+                && let Err(error) = self.sensor_plugin(plugin)
+            {
+                errors.push(error.at(sensor.document.place("/plugin/name", false)));
+            }
+        }
+        errors
+    }
+
+    fn check_selection(&self, document: &Document, select: Option<&OneOrMany>, errors: &mut Vec<Error>) {
+        let Some(OneOrMany(texts)) = select else { return };
+        let mut placed = |message: String, hint: Option<String>| {
+            let mut error = document.error("schema.selection", "/select", message);
+            error.hint = hint;
+            errors.push(error);
+        };
+        match self.select(texts) {
+            Ok(found) if found.is_empty() => placed("no asset is selected".into(), None),
+            Ok(_) => {}
+            Err(Errors(found)) => found
+                .into_iter()
+                .for_each(|error| placed(error.message, error.hint)),
+        }
+    }
+}
+
+fn find<'a, T>(
+    what: &str,
+    name: &str,
+    among: &'a std::collections::BTreeMap<AssetName, Placed<T>>,
+) -> Result<&'a Placed<T>> {
+    among
+        .iter()
+        .find(|(known, _)| known.as_str() == name)
+        .map(|(_, found)| found)
+        .ok_or_else(|| unknown(what, name, among.keys()))
+}

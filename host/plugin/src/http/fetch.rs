@@ -1,0 +1,78 @@
+//! A request of the host's own, through the gate: the same limits, and the same addresses refused.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use tidegate_core::port::{LogLine, LogSink};
+use tidegate_core::schema::HttpGrant;
+use tidegate_core::{Error, Kind};
+
+use super::gate::Gate;
+use super::granted::secret_forms;
+use crate::runtime::Runtime;
+use crate::secrets::Secrets;
+
+/// What an endpoint answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The status of the answer.
+    pub status: u16,
+    /// Its body, whole.
+    pub body: Bytes,
+}
+
+/// The last line that the gate had to say: why there is no answer.
+#[derive(Default)]
+struct LastLine(Mutex<Option<String>>);
+
+impl LogSink for LastLine {
+    fn line(&self, line: LogLine) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.message);
+    }
+}
+
+/// Asks the URL of a grant itself, with GET. `grant` has its secrets filled in, and `secrets` are their values; `name` is what
+/// messages call whoever asks. An answer of any status is one.
+pub async fn fetch(
+    runtime: &Runtime,
+    grant: &HttpGrant,
+    name: &str,
+    secrets: &[String],
+) -> Result<Fetched, Error> {
+    let said = Arc::new(LastLine::default());
+    let grants = std::slice::from_ref(grant);
+    let hidden = Secrets::new(&secret_forms(secrets, grants));
+    let mut gate = Gate::new(runtime.http(), grants, name, said.clone(), hidden)?;
+    let failed = |why: String| {
+        Error::new(Kind::Resource, "http.fetch", format!("{name}: {why}"))
+            .later()
+            .hint("look at the endpoint; `limits` and `private` say what the request may do")
+    };
+    let request = http::Request::get(&grant.url)
+        .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
+        .map_err(|error| failed(error.to_string()))?;
+    let exchange = gate
+        .request(&request)
+        .map_err(|refusal| failed(refusal.what).hint(refusal.hint))?;
+    let refused = |error: &dyn std::fmt::Display, gate: &Gate| {
+        if let Some(refusal) = gate.refusal() {
+            return failed(refusal.what).hint(refusal.hint);
+        }
+        let line = said.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed(line.unwrap_or_else(|| error.to_string()))
+    };
+    let (answer, reading) = match exchange.run(request, None).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(refused(&error, &gate)),
+    };
+    let status = answer.status().as_u16();
+    let (body, _) = tokio::join!(answer.into_body().collect(), Box::into_pin(reading));
+    match body {
+        Ok(body) => Ok(Fetched {
+            status,
+            body: body.to_bytes(),
+        }),
+        Err(error) => Err(refused(&error, &gate)),
+    }
+}

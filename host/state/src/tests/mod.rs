@@ -1,0 +1,3 @@
+//! Tests that look at the store from within.
+
+mod plans;
