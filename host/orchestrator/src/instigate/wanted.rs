@@ -181,6 +181,10 @@ pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'
         None if known.is_empty() => format!("the project has no {what}"),
         None => format!("the {what}s are {}", known.join(", ")),
     };
-    let code = format!("{what}.unknown");
-    Error::new(Kind::Usage, &code, format!("there is no {what} `{name}`")).hint(hint)
+    let code = match what {
+        "job" => "job.unknown",
+        "schedule" => "schedule.unknown",
+        _ => "sensor.unknown",
+    };
+    Error::new(Kind::Usage, code, format!("there is no {what} `{name}`")).hint(hint)
 }

@@ -23,7 +23,10 @@ impl Orchestrator {
     pub(super) async fn heart(&self) -> Result<Heart> {
         let (state, id) = (self.state.clone(), self.workers.id().clone());
         let (going, observer) = (self.going.clone(), self.observer.clone());
+        let mut hearts = self.hearts.lock().await;
         state.join_worker(&id, Utc::now()).await?;
+        *hearts += 1;
+        drop(hearts);
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut beat = interval(Duration::from_millis(BEAT_MS));
@@ -53,9 +56,23 @@ impl Orchestrator {
         Ok(Heart { _task: task })
     }
 
-    /// Ends the beats, and forgets the worker: nobody need wait to see whether it is alive.
+    /// Ends the beats. Where no other run of this process goes on, the worker is forgotten: nobody need wait to see
+    /// whether it is alive.
     pub(super) async fn rest(&self, heart: Heart) -> Result<()> {
         drop(heart);
-        self.state.forget_worker(self.workers.id()).await
+        let mut hearts = self.hearts.lock().await;
+        *hearts -= 1;
+        if *hearts == 0 {
+            self.state.forget_worker(self.workers.id()).await?;
+        }
+        Ok(())
+    }
+
+    /// Does something while this process is known as a worker.
+    pub(super) async fn alive<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let heart = self.heart().await?;
+        let done = work.await;
+        self.rest(heart).await?;
+        done
     }
 }

@@ -38,21 +38,11 @@ impl Orchestrator {
                 .await;
         }
         self.sweep().await?;
-        self.state.join_worker(self.workers.id(), run.at).await?;
-        self.state.insert_run(&run).await?;
-        self.take_up(run.id, launch, &plans).await
-    }
-
-    /// Carries out a run here and now that was made for no worker yet.
-    pub async fn carry_out_now(&self, mut run: NewRun, plans: Vec<AssetPlan>) -> Result<RunReport> {
-        let launch: Launch = serde_json::from_value(run.request.clone())
-            .map_err(|error| Error::new(Kind::Internal, "run.request", error.to_string()))?;
-        run.worker = Some(self.workers.id().clone());
-        let plans = self.keep(plans);
-        self.sweep().await?;
-        self.state.join_worker(self.workers.id(), run.at).await?;
-        self.state.insert_run(&run).await?;
-        self.take_up(run.id, &launch, &plans).await
+        self.alive(async {
+            self.state.insert_run(&run).await?;
+            self.take_up(run.id, launch, &plans).await
+        })
+        .await
     }
 
     /// Takes up a queued run that is reserved for this worker, and carries it out.
@@ -62,12 +52,9 @@ impl Orchestrator {
         launch: &Launch,
         plans: &[Arc<AssetPlan>],
     ) -> Result<RunReport> {
-        let heart = self.heart().await?;
         self.advance(run, RunState::Queued, RunState::Starting, None)
             .await?;
-        let report = self.carry_out(run, launch, plans, Stopped::Cancelled).await;
-        self.rest(heart).await?;
-        report
+        self.carry_out(run, launch, plans, Stopped::Cancelled).await
     }
 
     /// Carries out a run that this worker has started: what has succeeded in it stays.

@@ -78,7 +78,7 @@ impl Trial {
             lookup: Arc::new(|_, _| None),
         })
         .unwrap();
-        let address = format!("sqlite:{}", folder.path().join("kept.db").display());
+        let address = format!("sqlite:{}", folder.path().join("kept").display());
         let state = SqlStateStore::open(&address).await.unwrap();
         let artifacts = tidegate_connector::artifact::FolderArtifacts::new(folder.path().join("artifacts"));
         let orchestrator = Orchestrator::new(
@@ -191,10 +191,7 @@ impl Trial {
         change.holder = Some(worker.clone());
         let done = transition(self.orchestrator.state.as_ref(), &change).await;
         let known = self.model.get_mut(&run).unwrap();
-        let legal = !matches!(
-            (from, to),
-            (Succeeded, Running) | (Queued, Running) | (Failed, Succeeded)
-        );
+        let legal = !matches!((from, to), (Succeeded | Queued, Running) | (Failed, Succeeded));
         if legal && known.state == from && known.worker.as_ref() == Some(&worker) {
             done.unwrap();
             if to == Queued {

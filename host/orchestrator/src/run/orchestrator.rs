@@ -36,6 +36,8 @@ pub struct Orchestrator {
     pub(super) room: Semaphore,
     /// Runs that go on here, each with what stops it.
     pub(super) going: Arc<Going>,
+    /// How many beats go on; the first makes the worker known, the last forgets it.
+    pub(super) hearts: tokio::sync::Mutex<usize>,
     /// Rings when a run was queued or has ended here.
     pub(super) bell: Notify,
     /// Whether this process takes runs from the queue. Then nobody is there to be told that an asset partition is held by
@@ -65,6 +67,7 @@ impl Orchestrator {
             capacity: capacity.max(1),
             room: Semaphore::new(capacity.max(1)),
             going: Arc::default(),
+            hearts: tokio::sync::Mutex::new(0),
             bell: Notify::new(),
             serving: AtomicBool::new(false),
             prepared: Mutex::default(),

@@ -22,8 +22,11 @@ impl Orchestrator {
         }
         self.sweep().await?;
         let plans = self.keep(plans);
-        self.queue_again(run, true).await?;
-        self.take_up(run.id, launch, &plans).await
+        self.alive(async {
+            self.queue_again(run, true).await?;
+            self.take_up(run.id, launch, &plans).await
+        })
+        .await
     }
 
     /// Puts a run that ended badly back into the queue, for whichever worker takes it.

@@ -210,7 +210,7 @@ async fn postgres_reads_no_big_table_from_end_to_end() {
 #[tokio::test]
 async fn sqlite_reads_no_big_table_from_end_to_end() {
     let folder = tempfile::tempdir().unwrap();
-    let address = format!("sqlite:{}", folder.path().join("kept.db").display());
+    let address = format!("sqlite:{}", folder.path().join("kept").display());
     let store = SqlStateStore::open(&address).await.unwrap();
     let Pool::Sqlite(db) = &store.pool else {
         unreachable!("it is a file")
