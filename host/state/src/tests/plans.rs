@@ -13,7 +13,7 @@ use crate::{SqlStateStore, events, materializations, prune};
 /// A hundred thousand runs of a year and two million events: most have ended, a few go on, a few wait.
 const POSTGRES: &str = "
 INSERT INTO runs (id, state, request, created_at, updated_at, worker, priority, job, tags)
-SELECT (lpad(to_hex(1700000000000 + n * 315000), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
+SELECT (lpad(to_hex(1700000000000 + n * 315000::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
        CASE WHEN n > 99990 THEN 'queued' WHEN n > 99980 THEN 'running' WHEN n % 50 = 0 THEN 'failed' ELSE 'succeeded' END,
        '{}', to_timestamp(1700000000 + n * 315), to_timestamp(1700000000 + n * 315), 'w' || n % 20, n % 3,
        'job' || n % 100, '{}'

@@ -61,12 +61,19 @@ async fn exported(store: &SqlStateStore) -> String {
     String::from_utf8(text).unwrap()
 }
 
+/// The lines; Postgres keeps the members of a document in an order of its own.
+fn values(text: &str) -> Vec<serde_json::Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
 async fn moves(from: Place, to: Place) {
     filled(&from).await;
     let text = exported(&from.store).await;
     let rows = to.store.import(&mut text.as_bytes()).await.unwrap();
     assert_eq!(rows as usize, text.lines().count() - 2);
-    assert_eq!(exported(&to.store).await, text);
+    assert!(values(&exported(&to.store).await) == values(&text));
 
     let (orders, a) = (asset("orders"), key("a"));
     let all = RunFilter {
@@ -125,7 +132,7 @@ async fn what_is_cut_off_or_something_else_leaves_the_store_empty() {
     let mut lines: Vec<&str> = text.lines().collect();
     let end = lines.pop().unwrap();
     let short = [&lines[..lines.len() - 1], &[end]].concat().join("\n");
-    let broken = text.replacen("\"orders\"", "7", 1);
+    let broken = text.replacen("\"asset\":\"orders\"", "\"asset\":7", 1);
     for wrong in ["", "{}", &lines.join("\n"), &short, &broken] {
         let refused = to.store.import(&mut wrong.as_bytes()).await.unwrap_err();
         assert_eq!(refused.code, "state.transfer", "{refused}");
