@@ -3,21 +3,12 @@
 
 mod support;
 
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use support::Project;
-
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::server::Server;
 
 /// A year of daily slices of a file with a row a day.
 fn project() -> Project {
@@ -87,7 +78,7 @@ fn a_backfill_is_planned_made_and_found_done() {
     project
         .tidegate(&[&["backfill", "launch", "days", "--concurrency", "2"], &range[..]].concat())
         .succeeded();
-    let server = Server(project.start(&["serve"]));
+    let server = Server::start(&project, &[]);
     let started = Instant::now();
     // Never more at once than told.
     loop {
@@ -130,7 +121,7 @@ fn a_backfill_is_paused_resumed_and_cancelled() {
             "1",
         ])
         .succeeded();
-    let _server = Server(project.start(&["serve"]));
+    let _server = Server::start(&project, &[]);
     wait_until(&project, |status| ended(status, "succeeded") >= 2);
     project.tidegate(&["backfill", "pause", "latest"]).succeeded();
     let paused = wait_until(&project, |status| {

@@ -12,8 +12,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use support::database::{database, sql};
 use support::{Project, flights_schema, repository};
 
 /// Held by each test: moments are measured, and mean something only where nothing else runs.
@@ -370,32 +370,4 @@ fn a_transform_with_state_goes_on_from_its_checkpoint() {
 
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
-}
-
-/// The address of a state store in a schema of its own.
-fn database(schema: &str) -> String {
-    sql(&format!("CREATE SCHEMA {schema}"));
-    let url = postgres_url();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}options=-csearch_path%3D{schema}")
-}
-
-fn postgres_url() -> String {
-    std::env::var("TIDEGATE_TEST_POSTGRES_URL")
-        .expect("TIDEGATE_TEST_POSTGRES_URL is not set: run `cargo xtask test`, which starts a Postgres for the tests")
-}
-
-fn sql(text: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = PgConnection::connect(&postgres_url()).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(text))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
-    });
 }

@@ -9,8 +9,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::Signal;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use support::database::{database, sql};
+use support::relay::Relay;
 use support::server::Server;
 use support::{Project, flights_schema, repository};
 
@@ -328,6 +329,34 @@ fn no_run_is_lost_or_doubled_where_one_of_two_servers_on_postgres_is_killed() {
 }
 
 #[test]
+fn no_run_is_stuck_where_the_state_was_out_of_reach() {
+    let schema = format!("outage_{}", std::process::id());
+    let direct = database(&schema);
+    let relay = Relay::to(&direct);
+    let project = project().with("TIDEGATE_STATE", &direct);
+    project.tidegate(&["check"]).succeeded();
+    let mut command = project.command(&["serve"]);
+    command.env("TIDEGATE_STATE", relay.address(&direct));
+    let mut server = Server(command.spawn().unwrap());
+    let run = queue(&project, &["flights"]);
+    assert!(project.staged("flights", 1, &mut server.0));
+    relay.cut();
+    // A connection is waited for ten seconds: neither the attempt's end can be told nor the run's.
+    std::thread::sleep(Duration::from_secs(25));
+    assert_eq!(shown(&project, &run)["run"]["state"], "running");
+    relay.mend();
+    let next = queue(&project, &["small"]);
+    let taken = wait_for(&project, &run, &["succeeded", "failed"]);
+    assert_true(&taken);
+    assert_eq!(taken["run"]["recoveries"], 1);
+    assert_true(&wait_for(&project, &next, &["succeeded", "failed"]));
+    server.stop();
+    assert!(project.rows("flights").unwrap().num_rows() > 150_000);
+    project.assert_tidy("flights");
+    sql(&format!("DROP SCHEMA {schema} CASCADE"));
+}
+
+#[test]
 fn a_paused_server_is_replaced_and_harms_nothing_when_it_wakes() {
     let project = project();
     project.tidegate(&["check"]).succeeded();
@@ -350,32 +379,4 @@ fn a_paused_server_is_replaced_and_harms_nothing_when_it_wakes() {
     paused.stop();
     assert!(project.rows("flights").unwrap().num_rows() > 150_000);
     project.assert_tidy("flights");
-}
-
-/// The address of a state store in a schema of its own.
-fn database(schema: &str) -> String {
-    sql(&format!("CREATE SCHEMA {schema}"));
-    let url = postgres_url();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}options=-csearch_path%3D{schema}")
-}
-
-fn postgres_url() -> String {
-    std::env::var("TIDEGATE_TEST_POSTGRES_URL")
-        .expect("TIDEGATE_TEST_POSTGRES_URL is not set: run `cargo xtask test`, which starts a Postgres for the tests")
-}
-
-fn sql(text: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = PgConnection::connect(&postgres_url()).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(text))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
-    });
 }

@@ -132,6 +132,11 @@ pub enum OrchestratorError {
     UnknownConnector(String),
 }
 
+impl OrchestratorError {
+    /// The code of [`OrchestratorError::NotCancellable`].
+    pub(crate) const NOT_CANCELLABLE: &str = "run.not_cancellable";
+}
+
 impl From<OrchestratorError> for Error {
     fn from(error: OrchestratorError) -> Self {
         let message = error.to_string();
@@ -157,7 +162,7 @@ impl From<OrchestratorError> for Error {
             OrchestratorError::NotRetryable { .. } => Self::new(Kind::Usage, "run.not_retryable", message)
                 .hint("start a new one with `tidegate run`; `tidegate runs show` tells how this one stands"),
             OrchestratorError::NotCancellable { .. } => {
-                Self::new(Kind::Usage, "run.not_cancellable", message)
+                Self::new(Kind::Usage, OrchestratorError::NOT_CANCELLABLE, message)
                     .hint("only a run that waits or goes on can be cancelled")
             }
             OrchestratorError::NothingToBackfill => Self::new(Kind::Usage, "backfill.nothing", message)

@@ -113,6 +113,26 @@ pub(crate) async fn newest(pool: &Pool, asset: &AssetName) -> Result<Vec<Materia
     rows.into_iter().map(Materialization::try_from).collect()
 }
 
+/// The newest of one slice; a lookup of the index that holds each epoch once.
+pub(crate) const LAST: &str =
+    "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark
+     FROM materializations WHERE asset = $1 AND partition_key = $2 ORDER BY epoch DESC LIMIT 1";
+
+pub(crate) async fn last(
+    pool: &Pool,
+    asset: &AssetName,
+    partition: &PartitionKey,
+) -> Result<Option<Materialization>, StateError> {
+    let row: Option<Row> = on_pool!(pool, |db| {
+        sqlx::query_as(LAST)
+            .bind(asset.as_str())
+            .bind(partition.0.as_str())
+            .fetch_optional(db)
+            .await?
+    });
+    row.map(Materialization::try_from).transpose()
+}
+
 pub(crate) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<Materialization>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
         sqlx::query_as(

@@ -129,7 +129,7 @@ macro_rules! queued {
 #[cfg(test)]
 pub(crate) use queued;
 
-/// Who takes locks the leader's row first: takers count what goes on one after the other, so that no limit is passed.
+/// Takers come one after the other and count what goes on, so that no limit is passed.
 async fn take_runs(pool: &Pool, take: &TakeRuns<'_>) -> Result<Vec<RunRecord>, StateError> {
     let at = instant(take.at);
     let mut taken: Vec<RunRecord> = Vec::new();

@@ -141,6 +141,14 @@ impl StateStore for SqlStateStore {
         Ok(materializations::newest(&self.pool, asset).await?)
     }
 
+    async fn last_materialization(
+        &self,
+        asset: &AssetName,
+        partition: &PartitionKey,
+    ) -> Result<Option<Materialization>> {
+        Ok(materializations::last(&self.pool, asset, partition).await?)
+    }
+
     async fn run_materializations(&self, run: RunId) -> Result<Vec<Materialization>> {
         Ok(materializations::of_run(&self.pool, run).await?)
     }

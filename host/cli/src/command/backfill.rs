@@ -184,7 +184,7 @@ async fn wait(orchestrator: &Orchestrator, text: &str, output: &Output) -> Resul
     show(&status, output);
     Ok(match status.backfill.state {
         BackfillState::Cancelled => ExitCode::from(Kind::Cancelled.exit_code()),
-        _ if status.count(&[RunState::Succeeded]) == status.backfill.runs => ExitCode::SUCCESS,
+        _ if status.count(&[RunState::Failed, RunState::Cancelled]) == 0 => ExitCode::SUCCESS,
         _ => ExitCode::from(Kind::Data.exit_code()),
     })
 }

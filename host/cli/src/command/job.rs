@@ -142,8 +142,8 @@ async fn carry_out(project: &Arc<Project>, launch: &LaunchJob, output: &Output) 
     let mut code = ExitCode::SUCCESS;
     for run in runs {
         let plans = project.prepare(&wanted.assets).await?;
-        let request: Launch = serde_json::from_value(run.request.clone()).unwrap_or_default();
-        let report = orchestrator.carry_out_now(run, plans.clone()).await;
+        let request = Launch::read(run.id, &run.request)?;
+        let report = orchestrator.carry_out_now(run, &request, plans.clone()).await;
         watch.done();
         let ended = show_report(&report?, &plans, project, &request, output);
         if ended != ExitCode::SUCCESS {

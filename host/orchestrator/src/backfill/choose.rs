@@ -81,7 +81,7 @@ impl Orchestrator {
     }
 
     /// How all of the assets are sliced.
-    fn common_slices(&self, assets: &[AssetName]) -> Result<Partitioning> {
+    pub(super) fn common_slices(&self, assets: &[AssetName]) -> Result<Partitioning> {
         let mut common: Option<(AssetName, Partitioning)> = None;
         for name in assets {
             let Some(slices) = self.project.partitioning(name)? else {
@@ -148,8 +148,8 @@ fn together(
 }
 
 impl BackfillRequest {
-    /// The run of some slices.
-    pub(super) fn launch(&self, (first, last): &(PartitionKey, PartitionKey)) -> Launch {
+    /// The run of the slices from one to another.
+    pub(super) fn launch(&self, first: &PartitionKey, last: &PartitionKey) -> Launch {
         let one = first == last;
         Launch {
             assets: self.assets.clone(),

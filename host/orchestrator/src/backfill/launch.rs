@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use serde::Serialize;
-use tidegate_core::plan::BackfillId;
+use tidegate_core::plan::{BackfillId, PartitionKey};
 use tidegate_core::port::{BACKFILL_TAG, BackfillRecord, BackfillState, NewRun, RunFilter, RunState};
 use tidegate_core::{Error, Kind, Result};
 
@@ -36,22 +36,31 @@ impl BackfillStatus {
         of.map(|(_, runs)| runs).sum()
     }
 
+    /// How many runs have not ended. One that is not there any more has: only what is over is ever pruned.
+    pub fn open(&self) -> u64 {
+        let of = self.by_state.iter().filter(|(state, _)| !state.ended());
+        of.map(|(_, runs)| runs).sum()
+    }
+
     /// How many runs have ended.
     pub fn ended(&self) -> u64 {
-        let of = self.by_state.iter().filter(|(state, _)| state.ended());
-        of.map(|(_, runs)| runs).sum()
+        match self.backfill.state {
+            // Not all of its runs are there yet.
+            BackfillState::Queueing => 0,
+            _ => self.backfill.runs.saturating_sub(self.open()),
+        }
     }
 
     /// Whether every run has ended.
     pub fn done(&self) -> bool {
-        self.ended() >= self.backfill.runs
+        self.backfill.state != BackfillState::Queueing && self.open() == 0
     }
 
-    /// In a word: what its runs may do, or what came of them.
+    /// In a word: what its runs may do, or what came of them as far as that is known still.
     pub fn word(&self) -> &'static str {
         match (self.done(), self.backfill.state) {
             (_, BackfillState::Cancelled) => "cancelled",
-            (true, _) if self.count(&[RunState::Succeeded]) == self.backfill.runs => "succeeded",
+            (true, _) if self.count(&[RunState::Failed, RunState::Cancelled]) == 0 => "succeeded",
             (true, _) => "failed",
             (false, state) => state.text(),
         }
@@ -89,16 +98,27 @@ impl Orchestrator {
         };
         let request: BackfillRequest =
             serde_json::from_value(backfill.request["asked"].clone()).map_err(unreadable)?;
-        let runs: Vec<_> = serde_json::from_value(backfill.request["runs"].clone()).map_err(unreadable)?;
+        let runs: Vec<(PartitionKey, PartitionKey)> =
+            serde_json::from_value(backfill.request["runs"].clone()).map_err(unreadable)?;
+        let slices = self.common_slices(&request.assets)?;
         let mut batch: Vec<NewRun> = Vec::new();
-        for (index, slices) in runs.iter().enumerate() {
+        for (index, (first, last)) in runs.iter().enumerate() {
             let options = QueueOptions {
                 priority: request.priority,
                 job: None,
                 tags: [(BACKFILL_TAG.to_owned(), backfill.id.to_string())].into(),
                 run_key: Some(format!("backfill:{}:{index}", backfill.id)),
             };
-            batch.push(self.new_run(&request.launch(slices), options, None).await?);
+            // What there was when it was planned: slices are not looked up again for each run.
+            let neighbours = std::iter::successors(Some(first.clone()), |key| {
+                (key != last).then(|| slices.next(&key.0)).flatten()
+            });
+            let keys: Vec<PartitionKey> = neighbours.collect();
+            let items = request.assets.iter().flat_map(|asset| {
+                let of = |key: &PartitionKey| (asset.clone(), key.clone());
+                keys.iter().map(of).collect::<Vec<_>>()
+            });
+            batch.push(request.launch(first, last).new_run(items.collect(), options));
             if batch.len() == RUNS_PER_INSERT {
                 self.state.insert_runs(&std::mem::take(&mut batch)).await?;
             }
@@ -192,12 +212,7 @@ impl Orchestrator {
                 return self.backfill(id).await;
             }
             for run in &runs {
-                match self.cancel_run(run).await {
-                    Ok(_) => {}
-                    // It has ended since it was looked at.
-                    Err(error) if error.code == "run.not_cancellable" => {}
-                    Err(error) => return Err(error),
-                }
+                self.stop_run(run).await?;
             }
         }
     }

@@ -157,7 +157,7 @@ impl Schedules {
             Verdict::Launch => tick.runs = runs,
             Verdict::CancelAndLaunch => {
                 for run in &going {
-                    self.cancel(run).await?;
+                    self.orchestrator.stop_run(run).await?;
                 }
                 tick.runs = runs;
             }
@@ -234,14 +234,6 @@ impl Schedules {
             ..RunFilter::default()
         };
         self.orchestrator.state.runs(&filter).await
-    }
-
-    async fn cancel(&self, run: &RunRecord) -> Result<()> {
-        match self.orchestrator.cancel_run(run).await {
-            // It has ended since it was looked at.
-            Err(error) if error.code == "run.not_cancellable" => Ok(()),
-            done => done.map(|_| ()),
-        }
     }
 
     /// Pauses the schedule where its last run failed since it was started; answers whether.

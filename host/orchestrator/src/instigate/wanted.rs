@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tidegate_core::plan::{AssetName, PartitionKey, RunId};
+use tidegate_core::plan::{AssetName, PartitionKey};
 use tidegate_core::port::{NewRun, StateStore};
 use tidegate_core::schema::{Job, OneOrMany, RetryDecl, Schedule, Sensor};
 use tidegate_core::{Error, Errors, Kind, Result};
@@ -12,7 +12,7 @@ use tidegate_core::{Error, Errors, Kind, Result};
 use super::slices::Slices;
 use crate::error::OrchestratorError;
 use crate::project::Project;
-use crate::run::Launch;
+use crate::run::{Launch, QueueOptions};
 
 /// What is to be launched, as the documents say it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -150,17 +150,13 @@ impl Wanted {
             retry: self.retry,
             ..Launch::default()
         };
-        NewRun {
-            id: RunId(uuid::Uuid::now_v7()),
-            request: serde_json::to_value(&launch).unwrap_or_default(),
-            partitions,
-            worker: None,
+        let options = QueueOptions {
             priority: self.priority,
             job: self.job.as_ref().map(ToString::to_string),
             tags: self.tags.clone(),
             run_key,
-            at: Utc::now(),
-        }
+        };
+        launch.new_run(partitions, options)
     }
 }
 

@@ -264,8 +264,10 @@ impl Orchestrator {
         if launch.full_refresh {
             return Ok(None);
         }
-        let done = self.state.materializations(&key.asset).await?;
-        let last = done.into_iter().find(|done| done.partition == key.partition);
+        let last = self
+            .state
+            .last_materialization(&key.asset, &key.partition)
+            .await?;
         Ok(last.and_then(|last| last.watermark))
     }
 

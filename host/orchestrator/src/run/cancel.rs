@@ -8,6 +8,14 @@ use super::transition::{StateError, transition};
 use crate::error::OrchestratorError;
 
 impl Orchestrator {
+    /// Asks a run to stop, as [`Orchestrator::cancel_run`] does; one that has ended is left as it is.
+    pub(crate) async fn stop_run(&self, run: &RunRecord) -> Result<()> {
+        match self.cancel_run(run).await {
+            Err(error) if error.code == OrchestratorError::NOT_CANCELLABLE => Ok(()),
+            done => done.map(|_| ()),
+        }
+    }
+
     /// Asks a run to stop, and answers where it stands then: one that waits in the queue is cancelled at once, one that
     /// goes on is cancelling until its worker has heard of it. What was loaded stays, and nothing else is shown. A repeat
     /// changes nothing.

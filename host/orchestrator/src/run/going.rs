@@ -38,8 +38,4 @@ impl Going {
     pub(super) fn stop_all(&self) {
         self.with(|runs| runs.values().for_each(CancellationToken::cancel));
     }
-
-    pub(super) fn count(&self) -> usize {
-        self.with(|runs| runs.len())
-    }
 }

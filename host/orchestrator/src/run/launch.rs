@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tidegate_core::plan::RunId;
 use tidegate_core::port::{NewRun, PartitionState, RunState};
-use tidegate_core::{Error, Kind, Result};
+use tidegate_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::orchestrator::Orchestrator;
@@ -29,32 +29,28 @@ pub(super) enum Stopped {
 impl Orchestrator {
     /// Makes a run and carries it out. Assets come in the order in which they are made from each other.
     pub async fn launch(&self, launch: &Launch, plans: Vec<AssetPlan>) -> Result<RunReport> {
-        let worker = Some(self.workers.id().clone());
-        let run = self.new_run(launch, QueueOptions::default(), worker).await?;
-        let plans = self.keep(plans);
-        if launch.dry_run {
-            return self
-                .work(run.id, launch, &plans, run.partitions, &self.cancel)
-                .await;
+        let run = launch.new_run(self.items(launch).await?, QueueOptions::default());
+        if !launch.dry_run {
+            return self.carry_out_now(run, launch, plans).await;
         }
-        self.sweep().await?;
-        self.alive(async {
-            self.state.insert_run(&run).await?;
-            self.take_up(run.id, launch, &plans).await
-        })
-        .await
+        let plans = self.keep(plans);
+        self.work(run.id, launch, &plans, run.partitions, &self.cancel)
+            .await
     }
 
-    /// Carries out a run here and now that was made for no worker yet.
-    pub async fn carry_out_now(&self, mut run: NewRun, plans: Vec<AssetPlan>) -> Result<RunReport> {
-        let launch: Launch = serde_json::from_value(run.request.clone())
-            .map_err(|error| Error::new(Kind::Internal, "run.request", error.to_string()))?;
+    /// Inserts a run and carries it out, here and now.
+    pub async fn carry_out_now(
+        &self,
+        mut run: NewRun,
+        launch: &Launch,
+        plans: Vec<AssetPlan>,
+    ) -> Result<RunReport> {
         run.worker = Some(self.workers.id().clone());
         let plans = self.keep(plans);
         self.sweep().await?;
         self.alive(async {
             self.state.insert_run(&run).await?;
-            self.take_up(run.id, &launch, &plans).await
+            self.take_up(run.id, launch, &plans).await
         })
         .await
     }

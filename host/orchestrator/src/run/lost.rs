@@ -15,7 +15,7 @@ const MAX_RUNS: u32 = 10_000;
 
 /// How often a run whose worker is gone is queued again, before it is taken to be what kills its workers. A run that is
 /// lost once or twice in a row is unlucky; Kubernetes and systemd give up after as few.
-const MAX_RECOVERIES: u32 = 3;
+pub(super) const MAX_RECOVERIES: u32 = 3;
 
 /// What becomes of a run whose worker is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Orchestrator {
     }
 
     /// Ends a run's attempts and then the run. Who else does the same at the same time does no harm.
-    async fn mark_lost(&self, run: &RunRecord, fate: Lost) -> Result<()> {
+    pub(super) async fn mark_lost(&self, run: &RunRecord, fate: Lost) -> Result<()> {
         let at = Utc::now();
         for partition in self.state.run_partitions(run.id).await? {
             for attempt in under_way(&partition) {

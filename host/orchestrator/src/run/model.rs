@@ -13,7 +13,7 @@ use tidegate_core::port::{EventKind, Inserted, RunFilter, RunState, TakeRuns};
 use tidegate_plugin::package::Locking;
 use tidegate_state::SqlStateStore;
 
-use super::lost::Lost;
+use super::lost::{Lost, MAX_RECOVERIES};
 use super::transition::transition;
 use super::{Launch, Orchestrator, QueueOptions, Silent, Workers};
 use crate::project::{Project, ProjectConfig};
@@ -44,9 +44,6 @@ struct Trial {
 }
 
 const WORKERS: [&str; 3] = ["one", "two", "three"];
-
-/// As [`super::lost`] says.
-const MAX_RECOVERIES: u32 = 3;
 
 impl Trial {
     async fn new(seed: u64) -> Self {

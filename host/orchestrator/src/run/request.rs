@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
-use tidegate_core::plan::{AssetName, RunId, WorkerId};
+use tidegate_core::plan::{AssetName, RunId};
 use tidegate_core::port::{Inserted, NewRun, RunRecord};
 use tidegate_core::schema::RetryDecl;
 use tidegate_core::{Error, Kind, Result};
 
 use super::orchestrator::Orchestrator;
+use super::order::Item;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,38 +56,34 @@ pub struct QueueOptions {
 impl Launch {
     /// What a run was asked for.
     pub fn of(run: &RunRecord) -> Result<Self> {
-        serde_json::from_value(run.request.clone()).map_err(|error| {
-            Error::new(
-                Kind::State,
-                "run.request",
-                format!("the request of run {} is not readable: {error}", run.id),
-            )
+        Self::read(run.id, &run.request)
+    }
+
+    /// What a run was asked for, as [`Launch::new_run`] wrote it.
+    pub fn read(run: RunId, request: &serde_json::Value) -> Result<Self> {
+        Self::deserialize(request).map_err(|error| {
+            let message = format!("the request of run {run} is not readable: {error}");
+            Error::new(Kind::State, "run.request", message)
         })
     }
-}
 
-impl Orchestrator {
-    /// The run of a request, in the order in which assets are made from each other; for a worker, or for whichever takes it
-    /// from the queue.
-    pub(crate) async fn new_run(
-        &self,
-        launch: &Launch,
-        options: QueueOptions,
-        worker: Option<WorkerId>,
-    ) -> Result<NewRun> {
-        Ok(NewRun {
+    /// The run of this request, for whichever worker takes it; `items` is what it asks for, in the order of work.
+    pub(crate) fn new_run(&self, items: Vec<Item>, options: QueueOptions) -> NewRun {
+        NewRun {
             id: RunId(uuid::Uuid::now_v7()),
-            request: serde_json::to_value(launch).unwrap_or_default(),
-            partitions: self.items(launch).await?,
-            worker,
+            request: serde_json::to_value(self).unwrap_or_default(),
+            partitions: items,
+            worker: None,
             priority: options.priority,
             job: options.job,
             tags: options.tags,
             run_key: options.run_key,
             at: Utc::now(),
-        })
+        }
     }
+}
 
+impl Orchestrator {
     /// Tells the worker of this process that there are runs in the queue.
     pub(crate) fn ring(&self) {
         self.bell.notify_one();
@@ -94,7 +91,7 @@ impl Orchestrator {
 
     /// Puts a run into the queue, for whichever worker takes it. A repeat under one `run_key` makes no second run.
     pub async fn enqueue(&self, launch: &Launch, options: QueueOptions) -> Result<(RunId, Inserted)> {
-        let run = self.new_run(launch, options, None).await?;
+        let run = launch.new_run(self.items(launch).await?, options);
         let inserted = self.state.insert_run(&run).await?;
         self.ring();
         Ok(match inserted {

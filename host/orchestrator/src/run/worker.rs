@@ -12,12 +12,17 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::launch::Stopped;
+use super::lost::Lost;
 use super::orchestrator::Orchestrator;
 use super::request::Launch;
 use super::transition::StateError;
+use crate::error::OrchestratorError;
 
 /// How often the queue is looked at for runs that other processes put there, in milliseconds.
 const POLL_MS: u64 = 200;
+
+/// How often it is tried to let go of a run while the state is out of reach, in milliseconds.
+const GIVE_UP_MS: u64 = 1_000;
 
 /// How a worker takes runs.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +39,9 @@ impl Orchestrator {
         let heart = self.heart().await?;
         let mut tasks = JoinSet::new();
         while !self.cancel.is_cancelled() {
-            let free = config.runs.saturating_sub(self.going.count());
+            while tasks.try_join_next().is_some() {}
+            // By what was taken, not by what goes on: a run that is being prepared counts too.
+            let free = config.runs.saturating_sub(tasks.len());
             let taken = match self.take(free).await {
                 Ok(taken) => taken,
                 Err(error) => {
@@ -48,7 +55,6 @@ impl Orchestrator {
                 let this = self.clone();
                 tasks.spawn(async move { this.serve(run).await });
             }
-            while tasks.try_join_next().is_some() {}
             if !more {
                 let rung = timeout(Duration::from_millis(POLL_MS), self.bell.notified());
                 tokio::select! {
@@ -88,8 +94,38 @@ impl Orchestrator {
     /// Carries out a run that was taken. Nothing that goes wrong with it is this worker's end.
     async fn serve(&self, run: RunRecord) {
         if let Err(error) = self.try_to_serve(&run).await {
-            // Whoever took the run over tells what becomes of it.
             self.observer.warning(&error);
+            // Where somebody has moved the run, it is theirs by now.
+            if error.code != StateError::CODE {
+                self.give_up(run.id).await;
+            }
+        }
+        self.ring();
+    }
+
+    /// Lets go of a run whose end could not be told, since the state was out of reach. This worker is alive, so nobody else
+    /// would see that nothing goes on any more.
+    async fn give_up(&self, run: RunId) {
+        let mut told: Option<Error> = None;
+        while !self.cancel.is_cancelled() {
+            match self.try_to_give_up(run).await {
+                Ok(()) => return,
+                Err(error) if told.as_ref().is_none_or(|told| told.code != error.code) => {
+                    self.observer.warning(&error);
+                    told = Some(error);
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(GIVE_UP_MS)).await;
+        }
+    }
+
+    async fn try_to_give_up(&self, run: RunId) -> Result<()> {
+        match self.state.run(run).await? {
+            Some(found) if !found.state.ended() && found.worker.as_ref() == Some(self.workers.id()) => {
+                self.mark_lost(&found, Lost::Queued).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -97,7 +133,7 @@ impl Orchestrator {
         let ready = match Launch::of(run) {
             Ok(launch) if launch.target.as_deref() != self.project.target() => {
                 let target = launch.target.clone();
-                Err(crate::error::OrchestratorError::OtherTarget { run: run.id, target }.into())
+                Err(OrchestratorError::OtherTarget { run: run.id, target }.into())
             }
             Ok(launch) => self
                 .prepared(&launch.assets)

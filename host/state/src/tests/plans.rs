@@ -132,6 +132,10 @@ macro_rules! plans {
             explained!(events::AFTER).bind(run).bind(10_i64).bind(100_i64)
         );
         keep!("newest", explained!(materializations::NEWEST).bind("asset7"));
+        keep!(
+            "last",
+            explained!(materializations::LAST).bind("asset7").bind("1")
+        );
         let old = chrono::DateTime::from_timestamp(1_700_100_000, 0).unwrap();
         keep!("ended", explained!(prune::ENDED).bind(old).bind(100_i64));
         keep!(
@@ -204,7 +208,7 @@ async fn postgres_reads_no_big_table_from_end_to_end() {
         .map(|(name, plan)| format!("{name}:\n{plan}"))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert_eq!(plans.len(), 18);
+    assert_eq!(plans.len(), 19);
 }
 
 #[tokio::test]
@@ -230,6 +234,6 @@ async fn sqlite_reads_no_big_table_from_end_to_end() {
         .map(|(name, plan)| format!("{name}:\n{plan}"))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert_eq!(plans.len(), 18);
+    assert_eq!(plans.len(), 19);
     store.close().await;
 }

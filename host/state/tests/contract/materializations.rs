@@ -2,7 +2,7 @@
 
 use tidegate_core::port::StateStore;
 
-use crate::support::{Place, asset, granted, materialization, run_of};
+use crate::support::{Place, asset, granted, key, materialization, run_of};
 
 on_both![
     the_newest_of_each_slice_counts,
@@ -45,6 +45,16 @@ async fn the_newest_of_each_slice_counts(place: &Place) {
         place.store.materializations(&asset("orders")).await.unwrap(),
         newest
     );
+    for each in &newest {
+        let (name, slice) = (&each.asset, &each.partition);
+        let last = place.store.last_materialization(name, slice).await.unwrap();
+        assert_eq!(last.as_ref(), Some(each));
+    }
+    let none = place
+        .store
+        .last_materialization(&asset("orders"), &key("z"))
+        .await;
+    assert_eq!(none.unwrap(), None);
     assert_eq!(
         place.store.materializations(&asset("shops")).await.unwrap().len(),
         1

@@ -104,6 +104,12 @@ pub trait StateStore:
     ) -> Result<Option<Checkpoint>>;
     /// The newest materialization of every slice of an asset, by key.
     async fn materializations(&self, asset: &AssetName) -> Result<Vec<Materialization>>;
+    /// The newest materialization of one slice.
+    async fn last_materialization(
+        &self,
+        asset: &AssetName,
+        partition: &PartitionKey,
+    ) -> Result<Option<Materialization>>;
     /// The materializations of a run, in order.
     async fn run_materializations(&self, run: RunId) -> Result<Vec<Materialization>>;
     /// Quarantine files, newest first: all, or of one asset, or of one run.
