@@ -89,7 +89,7 @@ fn project(folder: &Path) -> Project {
         folder,
         "schemas/days.yaml",
         "apiVersion: tidegate/v1\nkind: Asset\nname: days\nsource: {resource: lake, path: days.csv}\n\
-         columns: [{name: at, type: date}]\ndestination: {resource: lake, load: replace_partition}\n\
+         columns: [{name: at, type: date32}]\ndestination: {resource: lake, load: replace_partition}\n\
          partitions: {daily: {start: 1990-01-01, end: 2017-05-19, column: at}}\n",
     );
     Project::open(ProjectConfig {
