@@ -1,11 +1,13 @@
 //! Checkpoints: where a run's next attempt at an asset partition goes on.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
-use tidegate_core::port::{AttemptKey, Checkpoint};
+use tidegate_core::port::{AttemptKey, Checkpoint, EventKind};
 
 use crate::error::StateError;
-use crate::fence::unless_holds_return;
+use crate::events;
+use crate::fence::{event, unless_holds_return};
 use crate::pool::Pool;
 use crate::values::instant;
 
@@ -34,6 +36,12 @@ pub(crate) async fn put(
         .bind(body.as_str())
         .execute(&mut *tx)
         .await?;
+        let data = json!({
+            "rows_read": checkpoint.counts.source.rows_in,
+            "rows_staged": checkpoint.counts.loaded,
+            "parts": checkpoint.parts.len(),
+        });
+        events::insert!(tx, dialect, &event(attempt, EventKind::Checkpoint, data, at));
     });
     Ok(true)
 }

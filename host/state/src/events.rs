@@ -39,12 +39,24 @@ macro_rules! insert {
 }
 pub(crate) use insert;
 
-/// Each run is locked first, in the order of ids so that no two writers wait for each other. Else one writer could be
-/// given the lower number and commit later, and a reader that asks for what is behind the higher would never see it.
-pub(crate) async fn append(pool: &Pool, events: &[Event]) -> Result<(), StateError> {
+/// 1 where an attempt of a run is under way, else 0: one that was taken over has ended.
+const UNDER_WAY: &str = "SELECT COUNT(*) FROM attempts
+     WHERE run = $1 AND asset = $2 AND partition_key = $3 AND attempt = $4 AND state = 'running'";
+
+/// The fences of attempts are locked first, so that none is taken over meanwhile; then each run. Both go in one order, so
+/// that no two writers wait for each other. Without the runs' locks one writer could be given the lower number and commit
+/// later, and a reader that asks for what is behind the higher would never see it.
+pub(crate) async fn append(pool: &Pool, events: &[Event]) -> Result<bool, StateError> {
     if events.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
+    let attempts: BTreeSet<_> = events
+        .iter()
+        .filter_map(|event| {
+            let (asset, partition) = (event.asset.as_ref()?, event.partition.as_ref()?);
+            Some((asset.as_str(), partition.0.as_str(), event.run, event.attempt?))
+        })
+        .collect();
     let runs: BTreeSet<RunId> = events.iter().map(|event| event.run).collect();
     let data = events
         .iter()
@@ -52,6 +64,23 @@ pub(crate) async fn append(pool: &Pool, events: &[Event]) -> Result<(), StateErr
         .collect::<Result<Vec<_>, _>>()?;
     let rows: Vec<_> = events.iter().zip(&data).collect();
     in_transaction!(pool, |tx, dialect| {
+        for (asset, partition, run, attempt) in &attempts {
+            sqlx::query(dialect::LOCK_FENCE)
+                .bind(*asset)
+                .bind(*partition)
+                .execute(&mut *tx)
+                .await?;
+            let under_way: i64 = sqlx::query_scalar(UNDER_WAY)
+                .bind(run.0)
+                .bind(*asset)
+                .bind(*partition)
+                .bind(i64::from(*attempt))
+                .fetch_one(&mut *tx)
+                .await?;
+            if under_way != 1 {
+                return Ok(false);
+            }
+        }
         for run in &runs {
             sqlx::query(dialect::LOCK_RUN)
                 .bind(run.0)
@@ -77,7 +106,7 @@ pub(crate) async fn append(pool: &Pool, events: &[Event]) -> Result<(), StateErr
                 .await?;
         }
     });
-    Ok(())
+    Ok(true)
 }
 
 #[derive(sqlx::FromRow)]

@@ -116,7 +116,13 @@ pub(crate) fn failure(attempt: &AttemptKey, error: &tidegate_core::Error, at: Da
     event(attempt, EventKind::AttemptFailed, data, at)
 }
 
-fn event(attempt: &AttemptKey, kind: EventKind, data: serde_json::Value, at: DateTime<Utc>) -> Event {
+/// An event of an attempt.
+pub(crate) fn event(
+    attempt: &AttemptKey,
+    kind: EventKind,
+    data: serde_json::Value,
+    at: DateTime<Utc>,
+) -> Event {
     Event {
         run: attempt.run,
         asset: Some(attempt.asset.clone()),

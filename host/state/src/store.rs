@@ -161,7 +161,7 @@ impl StateStore for SqlStateStore {
         Ok(quarantine::list(&self.pool, asset, run).await?)
     }
 
-    async fn append_events(&self, events: &[Event]) -> Result<()> {
+    async fn append_events(&self, events: &[Event]) -> Result<bool> {
         Ok(events::append(&self.pool, events).await?)
     }
 

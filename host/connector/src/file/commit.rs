@@ -178,7 +178,7 @@ fn sweep(folder: &Path, manifest: Option<&Manifest>, epoch: Epoch, after: Observ
 }
 
 /// Removes what a fenced attempt made, unless the newest manifest has it.
-fn forget_own(folder: &Path, manifest: Option<&Manifest>, epoch: Epoch) {
+pub(super) fn forget_own(folder: &Path, manifest: Option<&Manifest>, epoch: Epoch) {
     for file in parts_in(folder) {
         if file.epoch == epoch && !lists(manifest, &file.name) {
             let _ = durable::remove(&part_path(folder, &file.name, file.stage));

@@ -149,8 +149,19 @@ impl Destination for FileDestination {
             blocking::run(move || durable::remove(&path).map_err(|error| FileError::io(&path, error)))
                 .await?;
         }
-        Ok(())
+        let (folder, epoch) = (self.folder.clone(), self.epoch);
+        blocking::run(move || forget_overtaken(&folder, epoch)).await
     }
+}
+
+/// Removes what an attempt had staged where a newer one has loaded the partition: nobody goes on from it any more, and the
+/// newer one's sweep may have come before it was there.
+fn forget_overtaken(folder: &Path, epoch: Epoch) -> Result<()> {
+    let newest = manifests::newest(folder)?;
+    if newest.as_ref().is_some_and(|newest| newest.epoch > epoch) {
+        commit::forget_own(folder, newest.as_ref(), epoch);
+    }
+    Ok(())
 }
 
 /// Makes the folders of a partition, refuses an attempt that is too late, and answers the number of its next part.

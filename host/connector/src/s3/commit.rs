@@ -139,7 +139,7 @@ async fn sweep(partition: &Partition, manifest: Option<&Manifest>, epoch: Epoch)
 }
 
 /// Removes what a fenced attempt made, unless the newest manifest has it.
-async fn forget_own(partition: &Partition, manifest: Option<&Manifest>, epoch: Epoch) {
+pub(super) async fn forget_own(partition: &Partition, manifest: Option<&Manifest>, epoch: Epoch) {
     let parts = partition.parts().await.unwrap_or_default();
     for part in parts
         .iter()

@@ -231,6 +231,12 @@ impl Destination for S3Destination {
             current.encoder.abandon().await;
             let _ = current.upload.await;
         }
+        // Where a newer attempt has loaded the partition, nobody goes on from what this one staged, and the newer one's
+        // sweep may have come before it was there.
+        let newest = self.partition.newest().await?;
+        if newest.as_ref().is_some_and(|newest| newest.epoch > self.epoch) {
+            commit::forget_own(&self.partition, newest.as_ref(), self.epoch).await;
+        }
         Ok(())
     }
 }

@@ -447,6 +447,31 @@ async fn an_attempt_that_was_overtaken_is_refused() {
 }
 
 #[tokio::test]
+async fn what_an_overtaken_attempt_stages_late_goes_with_it() {
+    let project = Project::new();
+    let mut zombie = Attempt::new(&project, Load::Append, 1, "a")
+        .open(numbers_batch([]).schema())
+        .await
+        .unwrap();
+    zombie.write(numbers_batch(0..5)).await.unwrap();
+    Attempt::new(&project, Load::Append, 2, "b")
+        .load(50..53)
+        .await
+        .unwrap();
+    // It was halted meanwhile, and has not heard of the other yet.
+    zombie.stage().await.unwrap().unwrap();
+    let parts = || {
+        let mut names = files(&project.path("orders"));
+        names.retain(|name| name.starts_with("part-"));
+        names
+    };
+    assert_eq!(parts(), ["part-1-0.parquet.staged", "part-2-0.parquet"]);
+    zombie.abort().await.unwrap();
+    assert_eq!(parts(), ["part-2-0.parquet"]);
+    assert_eq!(seen(&project).await, texts(50..53));
+}
+
+#[tokio::test]
 async fn an_epoch_that_is_used_twice_overwrites_nothing() {
     let project = Project::new();
     Attempt::new(&project, Load::Append, 1, "a")

@@ -38,6 +38,23 @@ async fn an_attempt_that_wakes_up_after_another_load_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_overtaken_attempt_stages_late_goes_with_it() {
+    let lake = Lake::new();
+    let mut sleeper = Attempt::new(&lake, Load::Append, 1, "one").begin().await.unwrap();
+    sleeper.write(numbers(0..100)).await.unwrap();
+    Attempt::new(&lake, Load::Append, 2, "two")
+        .load(0..3)
+        .await
+        .unwrap();
+    sleeper.stage().await.unwrap();
+    let left = async || lake.objects().await.iter().any(|name| name.contains("part-1-"));
+    assert!(left().await);
+    sleeper.abort().await.unwrap();
+    assert!(!left().await);
+    assert_eq!(lake.seen().await, texts(0..3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_attempts_at_one_load_show_it_once() {
     for _ in 0..10 {
         let lake = Lake::new();

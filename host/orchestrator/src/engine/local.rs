@@ -19,9 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::log::AttemptLog;
 use super::slices::{Slices, SlicesSource};
-use crate::error::OrchestratorError;
 use crate::project::{Project, bind_sql};
-use crate::run::{LEASE_MS, RunObserver};
+use crate::run::{LEASE_MS, RunObserver, fenced};
 
 /// How often an attempt says that it is alive: three times within its lease.
 const HEARTBEAT_MS: u64 = LEASE_MS / 3;
@@ -275,14 +274,6 @@ struct AttemptProgress {
     dry_run: bool,
 }
 
-fn fenced(key: &AttemptKey) -> Error {
-    OrchestratorError::Fenced {
-        asset: key.asset.clone(),
-        partition: key.partition.clone(),
-    }
-    .into()
-}
-
 #[async_trait]
 impl Progress for AttemptProgress {
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<()> {
@@ -290,20 +281,6 @@ impl Progress for AttemptProgress {
         if !self.state.put_checkpoint(&self.key, &checkpoint, at).await? {
             return Err(fenced(&self.key));
         }
-        let event = Event {
-            run: self.key.run,
-            asset: Some(self.key.asset.clone()),
-            partition: Some(self.key.partition.clone()),
-            attempt: Some(self.key.attempt),
-            kind: EventKind::Checkpoint,
-            data: serde_json::json!({
-                "rows_read": checkpoint.counts.source.rows_in,
-                "rows_staged": checkpoint.counts.loaded,
-                "parts": checkpoint.parts.len(),
-            }),
-            at,
-        };
-        self.state.append_events(&[event]).await?;
         self.log.say(
             LogLevel::Info,
             format!("checkpoint after {} rows", checkpoint.counts.source.rows_in),
@@ -332,7 +309,11 @@ impl Progress for AttemptProgress {
             data: serde_json::json!(verdict),
             at: Utc::now(),
         };
-        self.state.append_events(&[event]).await
+        if self.state.append_events(&[event]).await? {
+            Ok(())
+        } else {
+            Err(fenced(&self.key))
+        }
     }
 
     async fn confirm(&self) -> Result<()> {

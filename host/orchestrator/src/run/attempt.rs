@@ -252,7 +252,9 @@ impl Orchestrator {
                 data: json!({"behind_rows": checkpoint.counts.source.rows_in}),
                 at: Utc::now(),
             };
-            self.state.append_events(&[event]).await?;
+            if !self.state.append_events(&[event]).await? {
+                return Err(fenced(key));
+            }
         }
         self.observer
             .started(&plan.name, &key.partition, task.resume.is_some());
@@ -304,11 +306,19 @@ impl Orchestrator {
             .finish_materialized(key, &materialization, &receipt.quarantined)
             .await?
         {
-            let (asset, partition) = (key.asset.clone(), key.partition.clone());
-            return Err(OrchestratorError::Fenced { asset, partition }.into());
+            return Err(fenced(key));
         }
         Ok(())
     }
+}
+
+/// A newer attempt has taken over.
+pub(crate) fn fenced(key: &AttemptKey) -> Error {
+    OrchestratorError::Fenced {
+        asset: key.asset.clone(),
+        partition: key.partition.clone(),
+    }
+    .into()
 }
 
 fn stopped() -> Error {

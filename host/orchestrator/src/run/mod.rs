@@ -20,6 +20,7 @@ mod transition;
 mod worker;
 mod workers;
 
+pub(crate) use attempt::fenced;
 pub(crate) use lost::Lost;
 pub use observe::{RunObserver, Silent};
 pub use orchestrator::Orchestrator;

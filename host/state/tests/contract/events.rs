@@ -8,12 +8,13 @@ use tidegate_core::port::{Event, EventKind, StateStore};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::{Place, asset, at, key, run_of, soon};
+use crate::support::{Place, asset, at, checkpoint, granted, key, run_of, soon};
 
 on_both![
     events_come_in_order_and_in_pages,
     a_batch_of_events_is_kept_whole_or_not_at_all,
     a_reader_misses_none_while_many_write,
+    an_attempt_that_has_ended_tells_no_more,
 ];
 
 fn event(run: RunId, number: i64) -> Event {
@@ -21,7 +22,7 @@ fn event(run: RunId, number: i64) -> Event {
         run,
         asset: Some(asset("orders")),
         partition: Some(key("")),
-        attempt: Some(1),
+        attempt: None,
         kind: EventKind::Checkpoint,
         data: json!({"number": number, "text": "ü"}),
         at: at(number),
@@ -117,4 +118,41 @@ async fn a_reader_misses_none_while_many_write(place: &Place) {
         assert!(number % EACH == 0 || read[&(number - 1)] < read[&number]);
     }
     other.close().await;
+}
+
+/// The events of a run.
+async fn told(place: &Place, run: RunId) -> Vec<Event> {
+    let events = place.store.events(run, 0, 100).await.unwrap();
+    events.into_iter().map(|stored| stored.event).collect()
+}
+
+async fn an_attempt_that_has_ended_tells_no_more(place: &Place) {
+    let what = ("orders", "a");
+    let run = run_of(place, &[what]).await;
+    let zombie = granted(place, run, what, "w1", 0).await;
+    let of = |attempt: u32| Event {
+        partition: Some(key("a")),
+        attempt: Some(attempt),
+        kind: EventKind::Checked,
+        ..event(run, i64::from(attempt))
+    };
+    assert!(place.store.append_events(&[of(1)]).await.unwrap());
+    assert_eq!(told(place, run).await.last(), Some(&of(1)));
+    let next = granted(place, run, what, "w2", 10).await;
+    assert_eq!((zombie.attempt, next.attempt), (1, 2));
+    let before = told(place, run).await;
+    // All or none: what the living one tells in the same breath is not kept either.
+    for late in [vec![of(1)], vec![of(2), of(1)], vec![of(3)]] {
+        assert!(!place.store.append_events(&late).await.unwrap());
+        assert_eq!(told(place, run).await, before);
+    }
+    assert!(place.store.append_events(&[of(2)]).await.unwrap());
+    // A checkpoint is told by the transaction that keeps it.
+    let kept = place.store.put_checkpoint(&next, &checkpoint(7), at(11)).await;
+    assert!(kept.unwrap());
+    let last = told(place, run).await.pop().unwrap();
+    assert_eq!((last.kind, last.attempt), (EventKind::Checkpoint, Some(2)));
+    let late = place.store.put_checkpoint(&zombie, &checkpoint(8), at(12)).await;
+    assert!(!late.unwrap());
+    assert_eq!(told(place, run).await.pop(), Some(last));
 }

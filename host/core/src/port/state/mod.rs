@@ -88,7 +88,7 @@ pub trait StateStore:
         materialization: &Materialization,
         quarantined: &[QuarantineEntry],
     ) -> Result<bool>;
-    /// Keeps a checkpoint in place of the run's last for the asset partition.
+    /// Keeps a checkpoint in place of the run's last for the asset partition, and the event of it.
     async fn put_checkpoint(
         &self,
         attempt: &AttemptKey,
@@ -115,8 +115,9 @@ pub trait StateStore:
     /// Quarantine files, newest first: all, or of one asset, or of one run.
     async fn quarantine(&self, asset: Option<&AssetName>, run: Option<RunId>)
     -> Result<Vec<QuarantineEntry>>;
-    /// Adds events in order.
-    async fn append_events(&self, events: &[Event]) -> Result<()>;
+    /// Adds events in order, all or none: `false`, with nothing changed, where one is of an attempt that has ended, so that a
+    /// worker that was taken for dead tells no more.
+    async fn append_events(&self, events: &[Event]) -> Result<bool>;
     /// A run's events behind a sequence number, oldest first.
     async fn events(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<StoredEvent>>;
 }
