@@ -11,7 +11,7 @@ use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig};
 use tidegate_state::SqlStateStore;
 
-use crate::arguments::{ProjectAt, Selection};
+use crate::arguments::{Chosen, ProjectAt, Selection};
 use crate::environment;
 
 /// Opens a project. `tidegate.lock` is written where it has to be.
@@ -91,20 +91,23 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
 }
 
 /// The assets of a selection, in the order in which they are made from each other.
-pub(crate) fn selected(project: &Project, selection: &Selection) -> Result<Vec<AssetName>, Error> {
-    let order = project.graph().order();
+pub(crate) fn selected(project: &Project, selection: &Selection) -> Result<Vec<AssetName>, Errors> {
     if selection.all {
-        return Ok(order);
+        return Ok(project.graph().order());
     }
-    let wanted = selection
-        .assets
-        .iter()
-        .map(|name| asset(project, name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if wanted.is_empty() {
-        return Err(OrchestratorError::NothingSelected.into());
+    chosen(project, &selection.chosen)
+}
+
+/// The assets that were chosen, in the order in which they are made from each other; an error where there are none.
+pub(crate) fn chosen(project: &Project, chosen: &Chosen) -> Result<Vec<AssetName>, Errors> {
+    for name in &chosen.named {
+        asset(project, name)?;
     }
-    Ok(order.into_iter().filter(|name| wanted.contains(name)).collect())
+    let names = project.select(&chosen.texts())?;
+    if names.is_empty() {
+        return Err(Error::from(OrchestratorError::NothingSelected).into());
+    }
+    Ok(names)
 }
 
 /// The asset of a name.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use tidegate_core::port::TickOutcome;
 
+use super::BackfillOptions;
 use super::runs::tag;
 
 #[derive(Debug, Subcommand)]
@@ -20,6 +21,16 @@ pub(crate) enum JobCommand {
   tidegate job launch nightly
   tidegate job launch nightly --partition 2013-02 --queue --tag why=late-data")]
     Launch(LaunchJob),
+    /// Make many slices of a job's assets, a run each or a few: see `tidegate backfill`.
+    #[command(after_help = "Examples:
+  tidegate job backfill nightly --partition-range 2013-01...2013-06
+  tidegate job backfill nightly --missing --concurrency 4")]
+    Backfill {
+        /// Which.
+        job: String,
+        #[command(flatten)]
+        options: BackfillOptions,
+    },
 }
 
 #[derive(Debug, Args)]

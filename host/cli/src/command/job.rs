@@ -10,6 +10,7 @@ use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{Launch, OrchestratorError, Project, Wanted};
 
 use crate::arguments::{JobCommand, LaunchJob, ProjectAt};
+use crate::command::backfill;
 use crate::command::run::{STOPPING, orchestrator, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, brief};
 use crate::session;
@@ -19,6 +20,12 @@ pub(crate) async fn run(at: &ProjectAt, command: &JobCommand, output: &Output) -
     match command {
         JobCommand::List => list(&project, output)?,
         JobCommand::Show { job } => show(&project, job, output)?,
+        JobCommand::Backfill { job, options } => {
+            let assets = Wanted::job(&project, &project.job(job)?.value.name)?.assets;
+            let orchestrator = orchestrator(&project, Arc::new(Watch::new(true)), None).await?;
+            let request = backfill::of_assets(&orchestrator, assets, options);
+            return backfill::launch(&orchestrator, &request, output).await;
+        }
         JobCommand::Launch(launch) if launch.queue => enqueue(&project, launch, output).await?,
         JobCommand::Launch(launch) => return carry_out(&project, launch, output).await,
     }

@@ -4,6 +4,7 @@ mod changes;
 mod checks;
 mod connect;
 mod health;
+mod lineage;
 mod packages;
 mod places;
 mod policy;
@@ -13,6 +14,7 @@ mod slice_columns;
 mod source_columns;
 mod sql;
 mod upstream;
+mod version;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 use crate::error::OrchestratorError;
 
 pub use health::{Found, HealthLimits, ResourceHealth};
+pub use lineage::{ColumnLineage, Origin};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
 pub(crate) use sql::bind_sql;

@@ -34,12 +34,18 @@ const PII: &str = "pii";
 pub struct AssetPlan {
     /// Its name.
     pub name: AssetName,
-    /// The assets that it is made from.
+    /// The assets that rows are read from.
     pub upstream: Vec<AssetName>,
-    /// The same, with how its slices are made from theirs.
+    /// The assets that come first without being read.
+    pub deps: Vec<AssetName>,
+    /// All that come before it, with how its slices follow from theirs.
     pub above: Vec<Above>,
     /// The asset whose rows it reads, if it is one.
     pub reads: Option<AssetName>,
+    /// The assets that a query of its source reads where they lie; none where its source is no query over assets.
+    pub queried: Vec<AssetName>,
+    /// The version of its code.
+    pub code_version: Digest,
     /// Its slices.
     pub partitioning: Option<Partitioning>,
     /// Where rows come from.
@@ -173,9 +179,15 @@ impl Project {
         let checkpoint = decl.checkpoint.unwrap_or(project.checkpoint);
         Ok(AssetPlan {
             name: decl.name.clone(),
-            upstream: decl.upstream(),
+            upstream: decl.read(),
+            deps: decl.deps.clone(),
             above: self.above(decl),
             reads: decl.source.asset.clone(),
+            queried: match decl.source.sql {
+                Some(_) => decl.source.assets(),
+                None => Vec::new(),
+            },
+            code_version: self.code_version(decl),
             partitioning: self.slices_of(&decl.name),
             source,
             slice,

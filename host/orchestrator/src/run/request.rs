@@ -29,6 +29,9 @@ pub struct Launch {
     /// Read everything, also from sources that would give only what is new.
     #[serde(default)]
     pub full_refresh: bool,
+    /// Only the slices that are stale when the run is made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
     /// The target that the assets go to; none for the destinations that they name.
     #[serde(default)]
     pub target: Option<String>,
