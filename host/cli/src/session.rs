@@ -8,10 +8,10 @@ use tidegate_core::plan::AssetName;
 use tidegate_core::port::{ArtifactStore, StateStore};
 use tidegate_core::schema::closest;
 use tidegate_core::{Error, Errors, Kind};
-use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig};
+use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig, RunConfig};
 use tidegate_state::SqlStateStore;
 
-use crate::arguments::{Chosen, ProjectAt, Selection};
+use crate::arguments::{Chosen, Config, ProjectAt, Selection};
 use crate::environment;
 
 /// Opens a project. `tidegate.lock` is written where it has to be.
@@ -108,6 +108,24 @@ pub(crate) fn chosen(project: &Project, chosen: &Chosen) -> Result<Vec<AssetName
         return Err(Error::from(OrchestratorError::NothingSelected).into());
     }
     Ok(names)
+}
+
+/// The config of a run, as it was typed or as a file has it.
+pub(crate) fn run_config(config: &Config) -> Result<RunConfig, Errors> {
+    let (text, shown) = match (&config.config_json, &config.config) {
+        (Some(text), _) => (text.clone(), "--config-json"),
+        (None, Some(text)) if text.trim_start().starts_with('{') => (text.clone(), "--config"),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let message = format!("cannot read the file `{path}`: {error}");
+                let hint = "--config takes JSON that begins with `{`, or the path of a file";
+                Error::new(Kind::Usage, "run.config_file", message).hint(hint)
+            })?;
+            (text, path.as_str())
+        }
+        (None, None) => return Ok(RunConfig::default()),
+    };
+    RunConfig::parse(text, shown)
 }
 
 /// The asset of a name.

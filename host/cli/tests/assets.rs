@@ -5,6 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::Project;
+use support::server::Server;
 
 const COLUMNS: &str = "columns:
   - {name: id, type: int64, key: true}
@@ -449,4 +450,72 @@ fn the_slices_of_a_job_are_backfilled() {
     project
         .tidegate(&["job", "backfill", "nihgtly", "--all"])
         .failed(2, "job.unknown");
+}
+
+#[test]
+fn a_run_is_configured_over_what_the_schema_says_and_keeps_that() {
+    let project = Project::new();
+    project.write("in/delays.csv", "id,delay\n1,5\n2,500\n");
+    project.asset(
+        "delays",
+        "source:\n  resource: raw\n  path: delays.csv\n  columns: [{name: id, type: int64}, {name: delay, type: int32}]\n\
+         transforms:\n  - plugin: delay-class@^0.1\n    reads: [delay]\n    writes: [delay_class]\n    config: {classes: \
+         [{name: on_time, up_to: 14}], beyond: late}\ncolumns:\n  - {name: id, type: int64}\n  - {name: delay, type: int32}\n  \
+         - {name: delay_class, type: utf8}\ndestination: {resource: lake}",
+    );
+    project.tidegate(&["run", "delays"]).succeeded();
+    assert_eq!(project.lines("delays"), ["1,5,on_time", "2,500,late"]);
+    let lost = r#"{"assets": {"delays": {"delay-class": {"beyond": "lost"}}}}"#;
+    project
+        .tidegate(&["run", "delays", "--config-json", lost])
+        .succeeded();
+    assert_eq!(project.lines("delays"), ["1,5,on_time", "2,500,lost"]);
+    assert_eq!(stale(&project), told(&[("delays", "code_changed")]));
+    let kept = project.json(&["runs", "list"])[0]["request"]["config"].clone();
+    assert_eq!(kept["assets"]["delays"]["delay-class"], json!({"beyond": "lost"}));
+
+    // A worker that takes the run uses the same.
+    project.write("other.yaml", "assets:\n  delays:\n    0: {beyond: gone}\n");
+    project
+        .tidegate(&["run", "delays", "--config", "other.yaml", "--queue"])
+        .succeeded();
+    let server = Server::start(&project, &[]);
+    project.tidegate(&["runs", "wait"]).succeeded();
+    server.stop();
+    assert_eq!(project.lines("delays"), ["1,5,on_time", "2,500,gone"]);
+
+    let refused = |config: &str, code: &str| {
+        let answer = project.tidegate(&["run", "delays", "--config", config]);
+        assert!(
+            answer.stderr.contains(&format!("error[{code}]")),
+            "{config}: {}",
+            answer.stderr
+        );
+        assert_ne!(answer.code, Some(0));
+        answer.stderr
+    };
+    let told = refused(r#"{"assets": {"delays": {"delay-clas": {}}}}"#, "run.config");
+    assert!(told.contains("`delay-class`"), "{told}");
+    refused(r#"{"assets": {"other": {}}}"#, "run.config");
+    refused(
+        r#"{"assets": {"delays": {"0": {"beyond": "${secret:X}"}}}}"#,
+        "run.config",
+    );
+    refused(r#"{"asset": {}}"#, "schema.unknown_key");
+    refused("nowhere.yaml", "run.config_file");
+    // What the plugin does not take is told before anything runs.
+    let runs = project.json(&["runs", "list"]).as_array().unwrap().len();
+    let answer = project.tidegate(&[
+        "run",
+        "delays",
+        "--config",
+        r#"{"assets": {"delays": {"0": {"beyond": 7}}}}"#,
+    ]);
+    assert_ne!(answer.code, Some(0));
+    assert!(
+        answer.stderr.contains("with the run's config"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(project.json(&["runs", "list"]).as_array().unwrap().len(), runs);
 }

@@ -24,7 +24,7 @@ pub use instigate::{
 };
 pub use project::{
     Above, AssetPlan, ColumnLineage, Found, HealthLimits, Lookup, Origin, PlannedStep, Project,
-    ProjectConfig, ResourceHealth, WorkPolicy, secret_names,
+    ProjectConfig, ResourceHealth, RunConfig, WorkPolicy, secret_names,
 };
 pub use run::{
     Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,

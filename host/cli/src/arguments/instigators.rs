@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use tidegate_core::port::TickOutcome;
 
 use super::BackfillOptions;
-use super::runs::tag;
+use super::runs::{Config, tag};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobCommand {
@@ -40,6 +40,8 @@ pub(crate) struct LaunchJob {
     /// `latest`, `none` for every slice, or a slice; more than once for a run each. As the job says, unless told.
     #[arg(long, value_name = "KEY")]
     pub(crate) partition: Vec<String>,
+    #[command(flatten)]
+    pub(crate) config: Config,
     /// Put the run into the queue for `tidegate serve`, and answer with its id.
     #[arg(long)]
     pub(crate) queue: bool,

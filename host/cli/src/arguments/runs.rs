@@ -11,6 +11,8 @@ pub(crate) struct Run {
     /// Only what is stale: never materialized, of changed code, or made from what has changed since.
     #[arg(long)]
     pub(crate) stale: bool,
+    #[command(flatten)]
+    pub(crate) config: Config,
     /// Read, transform and count, but load nothing and keep no state.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -25,6 +27,17 @@ pub(crate) struct Run {
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) queue: Queue,
+}
+
+/// Config of plugins for one run.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Config {
+    /// Keys over the config of plugins, as JSON or a file of YAML or JSON: `{assets: {ASSET: {PLUGIN: {KEY: VALUE}}}}`.
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) config: Option<String>,
+    /// The same, as JSON.
+    #[arg(long, value_name = "JSON", conflicts_with = "config")]
+    pub(crate) config_json: Option<String>,
 }
 
 /// Whether a run waits for a worker, and how.

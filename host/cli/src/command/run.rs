@@ -32,8 +32,10 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Res
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let plans = project.prepare(&names).await?;
+    let config = session::run_config(&arguments.config)?;
+    let plans = project.prepare_with(&names, &config).await?;
     let launch = Launch {
+        config,
         stale: arguments.stale,
         assets: plans.iter().map(|plan| plan.name.clone()).collect(),
         partition: arguments.selection.partition.clone(),

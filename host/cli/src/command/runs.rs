@@ -8,7 +8,7 @@ use tidegate_core::port::{EventKind, RunFilter, RunPartition, RunState, Verdict}
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{Launch, Orchestrator, OrchestratorError, Project};
 
-use crate::arguments::{Chosen, ListRuns, ProjectAt, RunAlias, RunsCommand, Selection};
+use crate::arguments::{ListRuns, ProjectAt, RunAlias, RunsCommand};
 use crate::command::run::{STOPPING, orchestrator, said, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
@@ -114,6 +114,9 @@ fn request(request: &Value) -> String {
     }
     if request["stale"] == true {
         words.push("--stale".into());
+    }
+    if !request["config"].is_null() {
+        words.push(format!("--config-json '{}'", request["config"]));
     }
     if request["external"] == true {
         words.push("(reported)".into());
@@ -255,13 +258,7 @@ async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exi
     stop_when_told(&orchestrator, STOPPING);
     let found = orchestrator.find_run(run).await?;
     let launch = Launch::of(&found)?;
-    let selection = Selection {
-        chosen: Chosen::of(launch.assets.iter().map(ToString::to_string)),
-        partition: launch.partition.clone(),
-        partition_range: launch.partition_range.clone(),
-        ..Selection::default()
-    };
-    let plans = session::plans(project, &selection).await?;
+    let plans = project.prepare_with(&launch.assets, &launch.config).await?;
     let report = orchestrator.retry(&found, &launch, plans.clone()).await;
     watch.done();
     Ok(show_report(&report?, &plans, project, &launch, output))

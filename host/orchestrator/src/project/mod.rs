@@ -9,6 +9,7 @@ mod packages;
 mod places;
 mod policy;
 mod prepare;
+mod run_config;
 mod select;
 mod slice_columns;
 mod source_columns;
@@ -33,6 +34,7 @@ pub use health::{Found, HealthLimits, ResourceHealth};
 pub use lineage::{ColumnLineage, Origin};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
+pub use run_config::RunConfig;
 pub(crate) use sql::bind_sql;
 pub use upstream::Above;
 

@@ -23,6 +23,7 @@ use tidegate_plugin::{
 use super::Project;
 use super::connect::placed;
 use super::policy::WorkPolicy;
+use super::run_config::{RunConfig, of_run};
 use super::slice_columns::slice_columns;
 use super::upstream::Above;
 
@@ -120,14 +121,31 @@ pub struct PlannedStep {
 impl Project {
     /// Resolves and binds assets, all of them and all of each: every error is found. No data flows.
     pub async fn prepare(&self, names: &[AssetName]) -> Result<Vec<AssetPlan>, Errors> {
+        self.prepare_with(names, &RunConfig::default()).await
+    }
+
+    /// The same with the config of a run in place of the schema's.
+    pub async fn prepare_with(
+        &self,
+        names: &[AssetName],
+        config: &RunConfig,
+    ) -> Result<Vec<AssetPlan>, Errors> {
         self.settle(names).await?;
         let mut plans = Vec::new();
-        let mut errors = Vec::new();
+        let mut errors = config.beside(names);
         for name in names {
             let Some(asset) = self.loaded.assets.get(name) else {
                 continue;
             };
-            match self.prepare_asset(asset).await {
+            let prepared = match config.put_over(asset) {
+                Ok(None) => self.prepare_asset(asset).await,
+                Ok(Some(other)) => self.prepare_asset(&other).await.map_err(|errors| {
+                    let own = errors.into_iter().map(|error| of_run(name, error));
+                    own.collect()
+                }),
+                Err(errors) => Err(errors),
+            };
+            match prepared {
                 Ok(plan) => plans.push(plan),
                 Err(more) => errors.extend(more),
             }

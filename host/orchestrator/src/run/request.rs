@@ -11,6 +11,7 @@ use tidegate_core::{Error, Kind, Result};
 
 use super::orchestrator::Orchestrator;
 use super::order::Item;
+use crate::project::RunConfig;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Launch {
     /// Only the slices that are stale when the run is made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
+    /// Config of plugins in place of what the schema says.
+    #[serde(default, skip_serializing_if = "RunConfig::is_empty")]
+    pub config: RunConfig,
     /// The target that the assets go to; none for the destinations that they name.
     #[serde(default)]
     pub target: Option<String>,
