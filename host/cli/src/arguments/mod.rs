@@ -16,7 +16,7 @@ use crate::command::plugin::{Language, Role};
 pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
-pub(crate) use runs::{Config, DeleteRuns, ListRuns, Queue, Run, RunAlias, RunsCommand, Serve, ServeRole};
+pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
@@ -218,14 +218,6 @@ impl Chosen {
             .flatten()
             .cloned()
             .collect()
-    }
-
-    /// Assets by their names.
-    pub(crate) fn of(names: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            named: names.into_iter().collect(),
-            ..Self::default()
-        }
     }
 }
 

@@ -126,9 +126,9 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
             } else {
                 "/source/asset"
             };
-            let assets: Vec<&AssetName> = loaded.assets.keys().collect();
             let named = source.assets();
             for name in named.iter().filter(|name| !loaded.assets.contains_key(*name)) {
+                let assets: Vec<&AssetName> = loaded.assets.keys().collect();
                 errors.push(unknown(document, "asset", pointer, name, &assets));
             }
             if named.is_empty() {
