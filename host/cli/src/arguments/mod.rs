@@ -16,7 +16,7 @@ use crate::command::plugin::{Language, Role};
 pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
-pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunsCommand, Serve, ServeRole};
+pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
@@ -108,12 +108,7 @@ pub(crate) enum Command {
   tidegate run --stale --all
   tidegate run --all")]
     #[command(args_conflicts_with_subcommands = true)]
-    Run {
-        #[command(flatten)]
-        run: Run,
-        #[command(subcommand)]
-        command: Option<RunAlias>,
-    },
+    Run(RunOrList),
     /// Look at assets: how they stand, what they are made from; materialize them, and tell what was done elsewhere.
     Asset {
         #[command(subcommand)]

@@ -120,6 +120,14 @@ pub(crate) enum RunsCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct RunOrList {
+    #[command(flatten)]
+    pub(crate) run: Run,
+    #[command(subcommand)]
+    pub(crate) alias: Option<RunAlias>,
+}
+
 /// `tidegate run list` and `run delete`, for who types them: the same as of `tidegate runs`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunAlias {
