@@ -1,6 +1,5 @@
 //! What is told of assets from outside, and forgotten of them.
 
-use chrono::Utc;
 use serde_json::{Map, Value};
 use tidegate_core::Result;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
@@ -88,7 +87,6 @@ pub async fn report(
         ..QueueOptions::default()
     };
     let mut run = launch.new_run(items, options);
-    run.at = Utc::now();
     run.request["external"] = true.into();
     let report = Report {
         run,

@@ -17,7 +17,8 @@ on_both![
     nothing_is_told_or_forgotten_under_an_attempt,
     an_asset_is_forgotten_whole_or_by_the_slice,
     a_run_is_deleted_once_it_has_ended,
-    an_older_store_learns_which_materializations_are_the_newest,
+    an_older_export_learns_which_materializations_are_the_newest,
+    an_older_store_learns_the_same_beside_later_migrations,
 ];
 
 /// Materializes a slice with so many rows.
@@ -296,7 +297,7 @@ async fn a_run_is_deleted_once_it_has_ended(place: &Place) {
 }
 
 /// What a store of before the table of the newest holds, exported, and read by this one.
-async fn an_older_store_learns_which_materializations_are_the_newest(place: &Place) {
+async fn an_older_export_learns_which_materializations_are_the_newest(place: &Place) {
     load(place, ("orders", "a"), 2).await;
     let newest = load(place, ("orders", "a"), 4).await;
     let mut text = Vec::new();
@@ -316,4 +317,25 @@ async fn an_older_store_learns_which_materializations_are_the_newest(place: &Pla
     let found = other.store.slice_versions(&[asset("orders")]).await.unwrap();
     assert_eq!((found.len(), found[0].epoch), (1, newest.epoch));
     other.clear().await;
+}
+
+/// A store that was made when migrations behind this one were there, and this one was not.
+async fn an_older_store_learns_the_same_beside_later_migrations(place: &Place) {
+    load(place, ("orders", "a"), 2).await;
+    let newest = load(place, ("orders", "a"), 4).await;
+    place
+        .raw(
+            "DROP TABLE newest_materializations;
+             ALTER TABLE materializations DROP COLUMN code_version;
+             ALTER TABLE materializations DROP COLUMN inputs;
+             ALTER TABLE materializations DROP COLUMN metadata;
+             ALTER TABLE materializations DROP COLUMN external;
+             DELETE FROM _sqlx_migrations WHERE version = 5",
+        )
+        .await;
+    let store = place.open_again().await;
+    let found = store.slice_versions(&[asset("orders")]).await.unwrap();
+    assert_eq!((found.len(), found[0].epoch), (1, newest.epoch));
+    assert_eq!((&found[0].code_version, &found[0].inputs), (&None, &None));
+    store.close().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tidegate_core::batch::StepCounts;
 use tidegate_core::plan::{AssetName, Digest, PartitionKey, RunId, WorkerId};
@@ -83,6 +83,19 @@ impl Place {
 
     pub(crate) async fn open_again(&self) -> SqlStateStore {
         SqlStateStore::open(&self.address).await.unwrap()
+    }
+
+    /// Runs statements on the database itself.
+    pub(crate) async fn raw(&self, text: &str) {
+        if let Some(schema) = &self.schema {
+            return sql(&format!("SET search_path TO {schema}; {text}")).await;
+        }
+        let mut connection = SqliteConnection::connect(&self.address).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
     }
 
     pub(crate) async fn clear(self) {
