@@ -54,7 +54,7 @@ impl AssetPlan {
                 }
                 for from in &output.from {
                     let table = from.split_once('.').map(|(table, _)| table);
-                    if table.is_some_and(|table| self.joins(&step.spec, table)) {
+                    if table.is_some_and(|table| joins(&step.spec, table)) {
                         add(&mut joined, from);
                     } else {
                         add(&mut above, from);
@@ -81,13 +81,6 @@ impl AssetPlan {
             column: column.to_owned(),
             from,
             made_by,
-        }
-    }
-
-    fn joins(&self, step: &Step, table: &str) -> bool {
-        match step {
-            Step::Sql(sql) => sql.tables.iter().any(|known| known.asset.as_str() == table),
-            Step::Plugin(_) => false,
         }
     }
 
@@ -150,6 +143,14 @@ impl Project {
             .iter()
             .map(|plan| (plan.name.clone(), plan.column_lineage()));
         Ok(each.collect())
+    }
+}
+
+/// Whether a step reads a table beside the stream.
+fn joins(step: &Step, table: &str) -> bool {
+    match step {
+        Step::Sql(sql) => sql.tables.iter().any(|known| known.asset.as_str() == table),
+        Step::Plugin(_) => false,
     }
 }
 
