@@ -136,3 +136,36 @@ fn has_references(value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<RunConfig, String> {
+        let read = RunConfig::parse(text.to_owned(), "other.yaml");
+        read.map_err(|errors| errors.0.iter().map(Error::render).collect())
+    }
+
+    #[test]
+    fn yaml_and_json_say_the_same() {
+        let yaml = read("assets:\n  orders:\n    hash-email: {salt: x}\n").unwrap();
+        let json = read(r#"{"assets": {"orders": {"hash-email": {"salt": "x"}}}}"#).unwrap();
+        assert_eq!(yaml, json);
+        assert!(!yaml.is_empty() && read("assets: {}").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_where_it_stands() {
+        let told = read("assets:\n  orders:\n    hash-email: 7\n").unwrap_err();
+        assert!(told.contains("other.yaml:3"), "{told}");
+        let told = read("asset: {}").unwrap_err();
+        assert!(
+            told.contains("schema.unknown_key") && told.contains("`assets`"),
+            "{told}"
+        );
+        for reference in ["${secret:SALT}", "${env:SALT}"] {
+            let told = read(&format!("assets: {{orders: {{a: {{b: [\"{reference}\"]}}}}}}")).unwrap_err();
+            assert!(told.contains("run.config"), "{told}");
+        }
+    }
+}
