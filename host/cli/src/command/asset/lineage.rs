@@ -143,6 +143,28 @@ fn shown(project: &Project, reader: &AssetName, origin: &Origin) -> String {
     }
 }
 
+/// Roots as they are read: `id of raw`, once for each, and assets that a query names.
+fn first_from(project: &Project, roots: &[Origin]) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for root in roots {
+        let text = match (&root.asset, &root.column) {
+            (Some(reader), Some(column)) => {
+                let source = Origin {
+                    asset: None,
+                    column: Some(column.clone()),
+                };
+                shown(project, reader, &source)
+            }
+            (Some(asset), None) => asset.to_string(),
+            (None, _) => continue,
+        };
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told.join(", ")
+}
+
 fn print(project: &Project, known: &Known, asset: &AssetName, column: &str, depth: usize) {
     let Some(lineage) = find(known, asset, column) else {
         return;
@@ -172,7 +194,7 @@ fn table(project: &Project, known: &Known, below: &Known, name: &AssetName, colu
             each.column.clone(),
             list(&each.from),
             each.made_by.join(", "),
-            list(&roots(known, name, &each.column)),
+            first_from(project, &roots(known, name, &each.column)),
             list(&into(below, name, &each.column)),
         ]);
     }
