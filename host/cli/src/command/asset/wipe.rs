@@ -9,7 +9,7 @@ use tidegate_core::schema::Load;
 use tidegate_orchestrator::{slice_of, unless_held};
 
 use crate::arguments::ProjectAt;
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted};
 use crate::session;
 
 pub(super) async fn run(
@@ -40,10 +40,10 @@ pub(super) async fn run(
     output.show(&shown, || {
         let word = if yes { "forgotten" } else { "to be forgotten" };
         say!(
-            "{word}: {} materializations of {} slices of `{asset}`, {} checkpoints",
-            grouped(forgotten.materializations),
-            grouped(forgotten.slices),
-            grouped(forgotten.checkpoints)
+            "{word}: {} of {} of `{asset}`, {}",
+            counted(forgotten.materializations as usize, "materialization"),
+            counted(forgotten.slices as usize, "slice"),
+            counted(forgotten.checkpoints as usize, "checkpoint")
         );
         say!("what was loaded stays where it lies; runs and their events stay too");
         if appends {
