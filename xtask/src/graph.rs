@@ -87,7 +87,11 @@ fn asset(number: usize) -> String {
     if number.is_multiple_of(4) {
         text.push_str("source: {resource: raw, path: orders.csv}\n");
     } else {
-        let _ = writeln!(text, "source: {{asset: a{}}}", number - 1 - (number % 3).min(number - 1));
+        let _ = writeln!(
+            text,
+            "source: {{asset: a{}}}",
+            number - 1 - (number % 3).min(number - 1)
+        );
     }
     text.push_str("columns:\n");
     for column in 0..8 {
