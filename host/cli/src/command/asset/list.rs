@@ -14,7 +14,7 @@ use crate::session;
 pub(super) async fn run(
     at: &ProjectAt,
     chosen: &Chosen,
-    stale: bool,
+    only_stale: bool,
     output: &Output,
 ) -> Result<ExitCode, Errors> {
     let project = session::open_project(at)?;
@@ -42,7 +42,7 @@ pub(super) async fn run(
         let (Some(asset), Some(standing)) = (project.documents().assets.get(name), found.remove(name)) else {
             continue;
         };
-        if stale && standing.stale.is_empty() {
+        if only_stale && standing.stale.is_empty() {
             continue;
         }
         let asset = &asset.value;
@@ -79,7 +79,7 @@ pub(super) async fn run(
         }));
     }
     output.show(&listed, || {
-        if table.is_empty() && stale {
+        if table.is_empty() && only_stale {
             say!("nothing is stale");
         } else {
             table.print();
