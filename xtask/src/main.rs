@@ -76,6 +76,7 @@ enum Service {
     Oci,
     Clickhouse,
     OldClickhouse,
+    Aws,
 }
 
 fn main() -> ExitCode {
@@ -135,6 +136,10 @@ fn services(action: &Action) -> Result<(), String> {
                     let server = server.ok_or("this system has no package of it")?;
                     (services::old_clickhouse::URL_VARIABLE, server.detach())
                 }
+                Service::Aws => {
+                    venv::install()?;
+                    (services::aws::URL_VARIABLE, services::aws::up()?.detach())
+                }
                 Service::Oci => {
                     services::oci::install()?;
                     (services::oci::HOST_VARIABLE, services::oci::up()?.detach())
@@ -147,6 +152,7 @@ fn services(action: &Action) -> Result<(), String> {
                 Service::Postgres => ("postgres", services::postgres::down()?),
                 Service::S3 => ("s3", services::s3::down()?),
                 Service::Oci => ("oci", services::oci::down()?),
+                Service::Aws => ("aws", services::aws::down()?),
                 Service::Clickhouse => ("clickhouse", services::clickhouse::down()?),
                 Service::OldClickhouse => ("old-clickhouse", services::old_clickhouse::down()?),
             };

@@ -98,7 +98,7 @@ fn project(folder: &Path) -> Project {
         connectors: tidegate_connector::all(),
         plugin_cache: folder.join("cache"),
         locking: Locking::Write,
-        lookup: Arc::new(|_, _| None),
+        lookup: Arc::new(|_, _| Ok(None)),
     })
     .unwrap()
 }

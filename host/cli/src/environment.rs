@@ -1,20 +1,55 @@
 //! The only reader of the environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_core::schema::ReferenceKind;
+use tidegate_connector::secret::{SecretStores, VaultConfig, VaultLogin};
+use tidegate_core::schema::{ReferenceKind, SecretName};
 use tidegate_orchestrator::Lookup;
 
 /// What secrets are called in the environment: the secret `X` is this and `X`.
 const SECRET_PREFIX: &str = "TIDEGATE_SECRET_";
 
-/// Gives what `${env:X}` and `${secret:X}` point at.
-pub(crate) fn lookup() -> Lookup {
-    Arc::new(|kind, name| match kind {
-        ReferenceKind::Env => std::env::var(name).ok(),
-        ReferenceKind::Secret => std::env::var(format!("{SECRET_PREFIX}{name}")).ok(),
+/// Gives what `${env:X}` and `${secret:X}` point at. Relative paths of files start at the project's folder.
+pub(crate) fn lookup(folder: &Path) -> Lookup {
+    let stores = SecretStores::new(folder.to_owned(), vault());
+    Arc::new(move |kind, name| match kind {
+        ReferenceKind::Env => Ok(std::env::var(name).ok()),
+        ReferenceKind::Secret => match SecretName::parse(name) {
+            Ok(SecretName::Variable(name)) => Ok(secret(name)),
+            Ok(kept) => stores.get(kept),
+            // Whoever asks has read the name.
+            Err(_) => Ok(None),
+        },
     })
+}
+
+/// The secret that a variable holds.
+pub(crate) fn secret(name: &str) -> Option<String> {
+    std::env::var(format!("{SECRET_PREFIX}{name}")).ok()
+}
+
+/// The Vault that its own variables name, which are those of its command line.
+fn vault() -> Option<VaultConfig> {
+    let address = set("VAULT_ADDR")?;
+    let token = set("VAULT_TOKEN").map(VaultLogin::Token);
+    let login = token.or_else(|| {
+        Some(VaultLogin::AppRole {
+            role: set("VAULT_ROLE_ID")?,
+            secret: set("VAULT_SECRET_ID").unwrap_or_default(),
+            mount: set("VAULT_APPROLE_MOUNT").unwrap_or_else(|| "approle".into()),
+        })
+    });
+    Some(VaultConfig {
+        address,
+        namespace: set("VAULT_NAMESPACE"),
+        login,
+        authorities: set("VAULT_CACERT").map(PathBuf::from),
+    })
+}
+
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Where compiled plugins are kept: a folder of the user's, never of a project.
@@ -33,9 +68,7 @@ pub(crate) fn plugin_cache() -> PathBuf {
 
 /// The state store's address, where it is not the project's: `TIDEGATE_STATE`.
 pub(crate) fn state() -> Option<String> {
-    std::env::var("TIDEGATE_STATE")
-        .ok()
-        .filter(|value| !value.is_empty())
+    set("TIDEGATE_STATE")
 }
 
 /// Whether what was typed asks for JSON, where it cannot be read as a command.

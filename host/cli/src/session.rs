@@ -35,13 +35,14 @@ fn open_locking(at: &ProjectAt, locking: Locking) -> Result<Project, Errors> {
         )
         .hint("name the project's folder with --project DIR")
     })?;
+    let lookup = environment::lookup(&folder);
     Project::open(ProjectConfig {
         schemas: folder.join("schemas"),
         target: at.target.clone(),
         connectors: tidegate_connector::all(),
         plugin_cache: environment::plugin_cache(),
         locking,
-        lookup: environment::lookup(),
+        lookup,
     })
 }
 

@@ -183,7 +183,7 @@ async fn a_resource_has_so_much_time_and_no_more() {
         connectors: tidegate_connector::all(),
         plugin_cache: project.path("cache"),
         locking: Locking::Write,
-        lookup: Arc::new(|_, _| None),
+        lookup: Arc::new(|_, _| Ok(None)),
     });
     let limits = HealthLimits {
         silence_ms: 600_000,

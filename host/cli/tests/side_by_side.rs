@@ -109,7 +109,7 @@ async fn orchestrator(project: &Project, diary: &Arc<Diary>) -> Orchestrator {
         plugin_cache: PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache/plugins")),
         locking: Locking::Locked,
         target: None,
-        lookup: Arc::new(|_, _| None),
+        lookup: Arc::new(|_, _| Ok(None)),
     });
     std::fs::create_dir_all(root.join(".tidegate")).unwrap();
     let state = format!("sqlite:{}", root.join(".tidegate/state.db").display());

@@ -1,4 +1,4 @@
-//! Built-in sources, destinations and artifact stores.
+//! Built-in sources, destinations, and artifact and secret stores.
 
 pub mod artifact;
 mod blocking;
@@ -11,6 +11,7 @@ mod manifest;
 mod password;
 pub mod postgres;
 pub mod s3;
+pub mod secret;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 //!
 //! What is up is written down in `target/services/`, so that another call can find and stop it.
 
+pub(crate) mod aws;
 pub(crate) mod clickhouse;
 pub(crate) mod clock;
 mod daemon;

@@ -32,7 +32,7 @@ fn secret_names(grant: &HttpGrant) -> Vec<String> {
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
-        Some(String::new())
+        Ok(Some(String::new()))
     };
     // A reference that is none was an error when the project was read.
     let _ = fill_grants(std::slice::from_ref(grant), ReferenceKind::Secret, &note);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use tidegate_core::port::Discovered;
-use tidegate_core::schema::{Column, Document, ReferenceKind};
+use tidegate_core::schema::{Column, Document};
 use tidegate_core::{Error, Errors, Kind};
 use url::Url;
 
@@ -115,7 +115,7 @@ impl Database {
         let password = url
             .password()
             .map(plain)
-            .or_else(|| environment::lookup()(ReferenceKind::Secret, &secret(&name)));
+            .or_else(|| environment::secret(&secret(&name)));
         // Both are possible in a URL that has a host, as this one does.
         let _ = url.set_username("");
         let _ = url.set_password(None);

@@ -3,6 +3,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod answering;
 pub(crate) mod database;
 pub(crate) mod relay;
 pub(crate) mod runs;

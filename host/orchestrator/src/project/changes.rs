@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidegate_core::plan::{AssetName, DestinationSpec};
 use tidegate_core::port::{Change, OpenChanges};
 use tidegate_core::schema::{ReferenceKind, fill};
-use tidegate_core::{Error, Errors, Kind, Result};
+use tidegate_core::{Error, Errors, Result};
 
 use super::{AssetPlan, Project};
 use crate::error::OrchestratorError;
@@ -52,9 +52,6 @@ impl Project {
 
     /// A resource's config with secrets filled in, and their values.
     pub(crate) fn with_secrets(&self, config: &Value) -> Result<(Value, Vec<String>)> {
-        fill(config, ReferenceKind::Secret, &*self.lookup).map_err(|error| {
-            Error::new(Kind::Schema, "schema.reference", error.to_string())
-                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
-        })
+        Ok(fill(config, ReferenceKind::Secret, &*self.lookup)?)
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow_schema::Schema;
+use tidegate_core::Error;
 use tidegate_core::plan::{CheckSpec, GrantSpec};
 use tidegate_core::port::{LogSink, Unheard};
 use tidegate_core::schema::{Asset, CheckDecl, Placed, ReferenceKind, fill};
-use tidegate_core::{Error, Kind};
 use tidegate_plugin::{CheckBinding, PluginCheck, PluginError, Requirement, bind_check};
 
 use super::Project;
@@ -50,11 +50,8 @@ impl Project {
             .parse()
             .and_then(|wanted: Requirement| self.catalog.find(&wanted))
             .map_err(|error: PluginError| at("/plugin", error.into()))?;
-        let (config, _) = fill(&decl.config, ReferenceKind::Env, &*self.lookup).map_err(|error| {
-            let error = Error::new(Kind::Schema, "schema.reference", error.to_string())
-                .hint("set the variable, or correct the reference");
-            at("/config", error)
-        })?;
+        let (config, _) = fill(&decl.config, ReferenceKind::Env, &*self.lookup)
+            .map_err(|error| at("/config", error.into()))?;
         let spec = CheckSpec {
             index,
             plugin: plugin.manifest.name.clone(),

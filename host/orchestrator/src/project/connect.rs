@@ -6,7 +6,8 @@ use serde_json::Value;
 use tidegate_core::plan::{AssetName, DestinationSpec, SliceRule, SourceSpec};
 use tidegate_core::port::Connector;
 use tidegate_core::schema::{
-    Asset, DestinationDecl, Load, Node, NodeKind, Placed, ReferenceKind, SourceDecl, Span, fill,
+    Asset, DestinationDecl, Load, Node, NodeKind, Placed, ReferenceError, ReferenceKind, SecretName,
+    SourceDecl, Span, fill,
 };
 use tidegate_core::{Error, Kind, Place};
 
@@ -80,15 +81,21 @@ impl Project {
                     error.hint(hint)
                 };
                 let text = Value::String(text.clone());
-                let (filled, _) = fill(&text, ReferenceKind::Env, &*self.lookup).map_err(|error| {
-                    refuse(error.to_string(), "set the variable, or correct the reference")
-                })?;
-                let (_, used) = fill(&filled, ReferenceKind::Secret, &*self.lookup).map_err(|error| {
-                    refuse(
-                        error.to_string(),
-                        "set it: a secret X is the variable TIDEGATE_SECRET_X",
-                    )
-                })?;
+                let here = |error: ReferenceError| {
+                    let place = placed.document.place(pointer, false);
+                    Error::from(error).at(place)
+                };
+                let (filled, _) = fill(&text, ReferenceKind::Env, &*self.lookup).map_err(here)?;
+                // Services are asked when the secret is used: a check needs none of them.
+                let set = |kind: ReferenceKind, name: &str| {
+                    let remote = SecretName::parse(name).is_ok_and(SecretName::is_remote);
+                    if remote {
+                        Ok(Some(String::new()))
+                    } else {
+                        (self.lookup)(kind, name)
+                    }
+                };
+                let (_, used) = fill(&filled, ReferenceKind::Secret, &set).map_err(here)?;
                 if !secrets && !used.is_empty() {
                     return Err(refuse(
                         "a secret may not stand here: messages, logs and the state show it".into(),

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use tidegate_core::plan::{AssetName, Graph, PartitionKey, Partitioning};
 use tidegate_core::port::Connector;
-use tidegate_core::schema::{LoadedProject, Placed, ReferenceKind, Resource, load_project};
+use tidegate_core::schema::{LoadedProject, Placed, ReferenceKind, Resource, Unavailable, load_project};
 use tidegate_core::{Error, Errors};
 use tidegate_plugin::package::{Locking, Packages};
 use tidegate_plugin::{Catalog, PluginConnector, Runtime};
@@ -38,8 +38,8 @@ pub use run_config::RunConfig;
 pub(crate) use sql::bind_sql;
 pub use upstream::Above;
 
-/// Gives what `${env:…}` and `${secret:…}` point at.
-pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Option<String> + Send + Sync>;
+/// Gives what `${env:…}` and `${secret:…}` point at; none where nothing has that name.
+pub type Lookup = Arc<dyn Fn(ReferenceKind, &str) -> Result<Option<String>, Unavailable> + Send + Sync>;
 
 /// What a project is opened with.
 pub struct ProjectConfig {

@@ -225,13 +225,8 @@ impl Project {
 
     /// Grants of HTTP with variables filled in and secrets not.
     pub(crate) fn http_grants(&self, grants: &[HttpGrant]) -> Result<Vec<HttpGrant>, Error> {
-        match fill_grants(grants, ReferenceKind::Env, &*self.lookup) {
-            Ok((grants, _)) => Ok(grants),
-            Err(error) => {
-                let error = Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string());
-                Err(error.hint("set the variable, or correct the reference"))
-            }
-        }
+        let (grants, _) = fill_grants(grants, ReferenceKind::Env, &*self.lookup)?;
+        Ok(grants)
     }
 
     /// Grants of HTTP with secrets filled in, and their values.
@@ -239,10 +234,7 @@ impl Project {
         &self,
         grants: &[HttpGrant],
     ) -> Result<(Vec<HttpGrant>, Vec<String>), Error> {
-        fill_grants(grants, ReferenceKind::Secret, &*self.lookup).map_err(|error| {
-            Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string())
-                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
-        })
+        Ok(fill_grants(grants, ReferenceKind::Secret, &*self.lookup)?)
     }
 
     async fn prepare_step(
@@ -265,12 +257,7 @@ impl Project {
             .catalog
             .find(&wanted)
             .map_err(|error| at("/plugin", error.into()))?;
-        let reference = |error: tidegate_core::schema::ReferenceError| {
-            let error = Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string()).hint(
-                "set the variable (a secret X is the variable TIDEGATE_SECRET_X), or correct the reference",
-            );
-            at("/config", error)
-        };
+        let reference = |error: tidegate_core::schema::ReferenceError| at("/config", error.into());
         let (config, _) = fill(&transform.config, ReferenceKind::Env, &*self.lookup).map_err(reference)?;
         let spec = StepSpec {
             index,
@@ -322,12 +309,8 @@ impl Project {
         config: &Value,
         grant: &GrantSpec,
     ) -> Result<(Value, GrantSpec, Vec<String>), Error> {
-        let unset = |error: tidegate_core::schema::ReferenceError| {
-            Error::new(tidegate_core::Kind::Schema, "schema.reference", error.to_string())
-                .hint("set it: a secret X is the variable TIDEGATE_SECRET_X")
-        };
-        let (config, mut secrets) = fill(config, ReferenceKind::Secret, &*self.lookup).map_err(unset)?;
-        let (http, more) = fill_grants(&grant.http, ReferenceKind::Secret, &*self.lookup).map_err(unset)?;
+        let (config, mut secrets) = fill(config, ReferenceKind::Secret, &*self.lookup)?;
+        let (http, more) = fill_grants(&grant.http, ReferenceKind::Secret, &*self.lookup)?;
         secrets.extend(more);
         let grant = GrantSpec {
             http,

@@ -72,7 +72,7 @@ impl Trial {
             connectors: tidegate_connector::all(),
             plugin_cache: folder.path().join("cache"),
             locking: Locking::Write,
-            lookup: Arc::new(|_, _| None),
+            lookup: Arc::new(|_, _| Ok(None)),
         })
         .unwrap();
         let address = format!("sqlite:{}", folder.path().join("kept").display());

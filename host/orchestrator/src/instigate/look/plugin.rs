@@ -23,10 +23,7 @@ pub(super) async fn look(looking: &Looking<'_>, declared: &PluginSensorDecl) -> 
     let http = project.http_grants(&declared.http)?;
     let (http, mut secrets) = project.with_grant_secrets(&http)?;
     let config = Value::Object(declared.config.clone());
-    let (config, _) = fill(&config, ReferenceKind::Env, &*project.lookup).map_err(|error| {
-        Error::new(Kind::Schema, "schema.reference", error.to_string())
-            .hint("set the variable, or correct the reference")
-    })?;
+    let (config, _) = fill(&config, ReferenceKind::Env, &*project.lookup)?;
     let (config, more) = project.with_secrets(&config)?;
     secrets.extend(more);
     let grant = InstanceGrant {
