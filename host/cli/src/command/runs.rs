@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate_core::port::{EventKind, RunFilter, RunPartition, RunState, Verdict};
-use tidegate_core::{Error, Errors};
+use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{Launch, Orchestrator, Project};
 
-use crate::arguments::{ProjectAt, RunsCommand, Selection};
+use crate::arguments::{ProjectAt, RunsCommand};
+use crate::command::steps;
 use crate::command::run::{STOPPING, orchestrator, said, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
@@ -41,7 +42,9 @@ pub(crate) async fn run(at: &ProjectAt, command: &RunsCommand, output: &Output) 
             list(&project, &filter, output).await
         }
         RunsCommand::Show { run } => show(&project, run, output).await,
-        RunsCommand::Logs { run, asset } => logs(&project, run, asset.as_deref(), output).await,
+        RunsCommand::Logs { run, asset, step } => {
+            logs(&project, run, asset.as_deref(), step.as_deref(), output).await
+        }
         RunsCommand::Wait { run } => wait(&project, run, output).await,
         RunsCommand::Cancel { run } => cancel(&project, run, output).await,
         RunsCommand::Retry { run, queue: false } => retry(&project, run, output).await,
@@ -93,6 +96,13 @@ async fn list(project: &Arc<Project>, filter: &RunFilter, output: &Output) -> Re
 
 /// What a run was asked for, as it would be typed.
 fn request(request: &Value) -> String {
+    if let Some(job) = request["steps_of"].as_str() {
+        let partition = request["partition"].as_str();
+        return match partition {
+            Some(key) => format!("job {job} --partition {key}"),
+            None => format!("job {job}"),
+        };
+    }
     let mut words: Vec<String> = request["assets"]
         .as_array()
         .into_iter()
@@ -136,6 +146,11 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
             say!("{}", error.render());
         }
         say!();
+        let steps = steps::kept(&partitions, &events);
+        if !steps.is_empty() {
+            steps.print();
+            say!();
+        }
         let mut table = Table::new(&[
             "asset",
             "partition",
@@ -146,7 +161,7 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
             ">time",
             "error",
         ]);
-        for partition in &partitions {
+        for partition in partitions.iter().filter(|each| each.partition.step().is_none()) {
             let mine = done
                 .iter()
                 .find(|each| each.asset == partition.asset && each.partition == partition.partition);
@@ -163,7 +178,9 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
                     .map_or(String::new(), |error| error.code.clone()),
             ]);
         }
-        table.print();
+        if !table.is_empty() {
+            table.print();
+        }
         for stored in events
             .iter()
             .filter(|stored| stored.event.kind == EventKind::Checked)
@@ -188,15 +205,27 @@ async fn logs(
     project: &Arc<Project>,
     run: &str,
     asset: Option<&str>,
+    step: Option<&str>,
     output: &Output,
 ) -> Result<ExitCode, Errors> {
     let asset = asset.map(|name| session::asset(project, name)).transpose()?;
     let orchestrator = viewer(project).await?;
     let run = orchestrator.find_run(run).await?;
     let partitions = orchestrator.state.run_partitions(run.id).await?;
+    let is_step = |each: &&RunPartition| {
+        step.is_none_or(|name| each.partition.step().is_some() && each.asset.as_str() == name)
+    };
+    if let Some(name) = step
+        && !partitions.iter().any(|each| is_step(&each))
+    {
+        let message = format!("run {} has no step `{name}`", run.id);
+        let error = Error::new(Kind::Usage, "run.unknown_step", message);
+        return Err(error.hint("`tidegate runs show` lists its steps").into());
+    }
     for partition in partitions
         .iter()
         .filter(|each| asset.as_ref().is_none_or(|name| each.asset == *name))
+        .filter(is_step)
     {
         for attempt in &partition.attempts {
             print_log(&orchestrator, run.id, partition, attempt.attempt, output).await?;
@@ -243,13 +272,12 @@ async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exi
     stop_when_told(&orchestrator, STOPPING);
     let found = orchestrator.find_run(run).await?;
     let launch = Launch::of(&found)?;
-    let selection = Selection {
-        assets: launch.assets.iter().map(ToString::to_string).collect(),
-        partition: launch.partition.clone(),
-        partition_range: launch.partition_range.clone(),
-        ..Selection::default()
-    };
-    let plans = session::plans(project, &selection).await?;
+    let known: Result<Vec<_>, Error> = launch
+        .assets
+        .iter()
+        .map(|name| session::asset(project, name.as_str()))
+        .collect();
+    let plans = project.prepare(&known?).await?;
     let report = orchestrator.retry(&found, &launch, plans.clone()).await;
     watch.done();
     Ok(show_report(&report?, &plans, project, &launch, output))

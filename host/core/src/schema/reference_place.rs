@@ -33,9 +33,18 @@ pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
         };
         walk(&asset.document, &asset.document.root, "", &config, errors);
     }
-    let plain = loaded.jobs.values().map(|job| &job.document);
-    for document in plain.chain(loaded.schedules.values().map(|schedule| &schedule.document)) {
-        walk(document, &document.root, "", &|_| false, errors);
+    for job in loaded.jobs.values() {
+        let config = |pointer: &str| {
+            let parts: Vec<&str> = pointer.split('/').collect();
+            matches!(
+                parts.as_slice(),
+                ["", "steps", _, "exec", "env"] | ["", "steps", _, "http", "headers" | "query" | "basic"]
+            )
+        };
+        walk(&job.document, &job.document.root, "", &config, errors);
+    }
+    for schedule in loaded.schedules.values() {
+        walk(&schedule.document, &schedule.document.root, "", &|_| false, errors);
     }
     for sensor in loaded.sensors.values() {
         let config = |pointer: &str| {

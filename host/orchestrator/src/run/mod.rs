@@ -17,11 +17,13 @@ mod request;
 mod retry;
 mod slices;
 mod transition;
+mod work;
 mod worker;
 mod workers;
 
-pub(crate) use attempt::fenced;
+pub(crate) use attempt::{fenced, stopped};
 pub(crate) use lost::Lost;
+pub(crate) use order::{Item, Next, Order};
 pub use observe::{RunObserver, Silent};
 pub use orchestrator::Orchestrator;
 pub use report::{PartitionOutcome, RunReport};

@@ -25,11 +25,17 @@ pub enum EventKind {
     Quarantined,
     /// A check gave its verdict.
     Checked,
+    /// A step of a job ended well.
+    StepSucceeded,
+    /// A step of a job is not done, and why.
+    StepSkipped,
+    /// A child process told what it made, or how a check of it went.
+    Reported,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::RunState,
         Self::AttemptStarted,
         Self::Resumed,
@@ -38,6 +44,9 @@ impl EventKind {
         Self::AttemptFailed,
         Self::Quarantined,
         Self::Checked,
+        Self::StepSucceeded,
+        Self::StepSkipped,
+        Self::Reported,
     ];
 
     /// As the store writes it.
@@ -51,6 +60,9 @@ impl EventKind {
             Self::AttemptFailed => "attempt_failed",
             Self::Quarantined => "quarantined",
             Self::Checked => "checked",
+            Self::StepSucceeded => "step_succeeded",
+            Self::StepSkipped => "step_skipped",
+            Self::Reported => "reported",
         }
     }
 
