@@ -81,8 +81,13 @@ fn lines(path: &Path) -> Vec<String> {
 /// Whether a process is there; one that has ended and was not yet waited for is not.
 fn is_alive(pid: &str) -> bool {
     let pid: i32 = pid.trim().parse().unwrap();
-    let ended = fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit(')').next().unwrap_or_default().trim().starts_with('Z'));
+    let ended = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .starts_with('Z')
+    });
     test_kill_process(Pid::from_raw(pid).unwrap()).is_ok() && !ended
 }
 
@@ -168,7 +173,10 @@ fn results_decide_what_is_done_and_what_is_skipped() {
     project.tidegate(&["job", "launch", "decide"]).succeeded();
     let shown = shown(&project, "latest");
     assert_eq!(shown["run"]["state"], "succeeded");
-    assert_eq!(item(&shown, "extract")["result"], json!({"count": 2, "kind": "new"}));
+    assert_eq!(
+        item(&shown, "extract")["result"],
+        json!({"count": 2, "kind": "new"})
+    );
     assert_eq!(item(&shown, "load")["result"], json!(["2", "decide"]));
     for (step, state) in [
         ("load", "succeeded"),
@@ -209,12 +217,23 @@ fn a_child_is_given_what_is_declared_and_its_secrets_are_not_shown() {
     project
         .tidegate(&["job", "launch", "environment", "--partition", "2024-01-05"])
         .succeeded();
-    let log = project.tidegate(&["runs", "logs", "latest", "--step", "look"]).succeeded();
-    for said in ["MODE=2024-01-05", "TIDEGATE_STEP=look", "TOKEN=***", "/work", "stderr: ***"] {
+    let log = project
+        .tidegate(&["runs", "logs", "latest", "--step", "look"])
+        .succeeded();
+    for said in [
+        "MODE=2024-01-05",
+        "TIDEGATE_STEP=look",
+        "TOKEN=***",
+        "/work",
+        "stderr: ***",
+    ] {
         assert!(log.stdout.contains(said), "{said}: {}", log.stdout);
     }
     assert!(!log.stdout.contains("LEAKING"), "{}", log.stdout);
-    assert_eq!(item(&shown(&project, "latest"), "look")["result"], json!({"token": "***"}));
+    assert_eq!(
+        item(&shown(&project, "latest"), "look")["result"],
+        json!({"token": "***"})
+    );
     for path in support::tree(&project.path(".tidegate")) {
         let bytes = fs::read(&path).unwrap();
         let found = bytes.windows(12).any(|part| part == b"s3cr3t-t0ken");
@@ -246,18 +265,26 @@ fn values_found_at_run_time_are_work_of_their_own_and_only_what_failed_is_done_a
     let first = shown(&project, "latest");
     assert_eq!(first["run"]["state"], "failed");
     assert_eq!(item(&first, "sum")["state"], "skipped");
-    let states: Vec<_> = items(&first, "each").iter().map(|each| each["state"].clone()).collect();
+    let states: Vec<_> = items(&first, "each")
+        .iter()
+        .map(|each| each["state"].clone())
+        .collect();
     assert_eq!(states, ["succeeded", "succeeded", "failed", "succeeded"]);
     fs::write(project.path("mended"), "").unwrap();
     project.tidegate(&["runs", "retry"]).succeeded();
     let second = shown(&project, "latest");
     assert_eq!(second["run"]["id"], first["run"]["id"]);
-    assert_eq!(item(&second, "sum")["result"], json!({"results": [[0], [1], [2]], "n": 3}));
+    assert_eq!(
+        item(&second, "sum")["result"],
+        json!({"results": [[0], [1], [2]], "n": 3})
+    );
     assert_eq!(lines(&project.path("finds")).len(), 1);
     let mut did = lines(&project.path("did"));
     did.sort();
     assert_eq!(did, ["a", "b", "b", "it's c"]);
-    let log = project.tidegate(&["runs", "logs", "latest", "--step", "each"]).succeeded();
+    let log = project
+        .tidegate(&["runs", "logs", "latest", "--step", "each"])
+        .succeeded();
     assert!(log.stdout.contains("each #1 #2"), "{}", log.stdout);
 }
 
@@ -282,18 +309,32 @@ fn more_values_than_allowed_and_wrong_ones_fail_and_nothing_is_done() {
         "large",
         "- name: large\n  exec: {command: [python3, -c, \"print([0] * 200_000)\"]}",
     );
-    job(&project, "no-program", "- name: lost\n  exec: {command: [there-is-no-such-program]}");
+    job(
+        &project,
+        "no-program",
+        "- name: lost\n  exec: {command: [there-is-no-such-program]}",
+    );
     job(
         &project,
         "no-secret",
         "- name: lost\n  exec: {command: [ls], env: {A: \"${secret:NOT_THERE}\"}}",
     );
-    project.tidegate(&["job", "launch", "many"]).failed(4, "step.too_many");
-    let none = project.tidegate(&["job", "launch", "none"]).failed(4, "step.for_each");
+    project
+        .tidegate(&["job", "launch", "many"])
+        .failed(4, "step.too_many");
+    let none = project
+        .tidegate(&["job", "launch", "none"])
+        .failed(4, "step.for_each");
     assert!(none.stderr.contains("error[step.expression]"), "{}", none.stderr);
-    project.tidegate(&["job", "launch", "large"]).failed(4, "step.result_too_large");
-    project.tidegate(&["job", "launch", "no-program"]).failed(6, "step.exec");
-    project.tidegate(&["job", "launch", "no-secret"]).failed(3, "schema.reference");
+    project
+        .tidegate(&["job", "launch", "large"])
+        .failed(4, "step.result_too_large");
+    project
+        .tidegate(&["job", "launch", "no-program"])
+        .failed(6, "step.exec");
+    project
+        .tidegate(&["job", "launch", "no-secret"])
+        .failed(3, "schema.reference");
     assert!(!project.path("did").exists());
 }
 
@@ -342,7 +383,10 @@ fn requests_are_sent_with_values_and_secrets_and_their_answers_are_results() {
         json!({"status": 201, "body": {"id": 7, "echo": "***"}}),
         "{shown:#}"
     );
-    assert_eq!(item(&shown, "again")["result"], json!({"status": 200, "body": "well"}));
+    assert_eq!(
+        item(&shown, "again")["result"],
+        json!({"status": 200, "body": "well"})
+    );
     let attempts = item(&shown, "again")["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 2);
     assert_eq!(attempts[0]["error"]["code"], "step.http_status");
@@ -355,7 +399,10 @@ fn requests_are_sent_with_values_and_secrets_and_their_answers_are_results() {
     assert!(first.starts_with("post /v1/items/a%2fb%20c http/1.1"), "{first}");
     assert!(first.contains("authorization: bearer k3y-of-the-api"), "{first}");
     assert!(first.contains("content-type: application/json"), "{first}");
-    assert!(first.ends_with(r#"{"numbers":[1,2],"text":"of a/b c"}"#), "{first}");
+    assert!(
+        first.ends_with(r#"{"numbers":[1,2],"text":"of a/b c"}"#),
+        "{first}"
+    );
     assert!(!answer.stderr.contains("k3y-of"), "{}", answer.stderr);
 }
 
@@ -390,12 +437,18 @@ fn assets_are_materialized_in_the_run_and_queries_read_them() {
     // There is no arithmetic.
     project.tidegate(&["check"]).failed(3, "schema.expression");
     let text = fs::read_to_string(project.path("schemas/jobs/make.yaml")).unwrap();
-    let text = text.replace("id IN {{ steps.find.result }} OR ", "'it''s' <> {{ steps.find.result[0] }} AND ");
+    let text = text.replace(
+        "id IN {{ steps.find.result }} OR ",
+        "'it''s' <> {{ steps.find.result[0] }} AND ",
+    );
     project.write("schemas/jobs/make.yaml", text.replace(" - 1 }}", " }}"));
     project.tidegate(&["check"]).succeeded();
     project.tidegate(&["job", "launch", "make"]).succeeded();
     let shown = shown(&project, "latest");
-    assert_eq!(item(&shown, "count")["result"], json!({"count": 1, "rows": [{"n": 1, "top": 3}]}));
+    assert_eq!(
+        item(&shown, "count")["result"],
+        json!({"count": 1, "rows": [{"n": 1, "top": 3}]})
+    );
     assert_eq!(project.lines("days"), ["5", "5"]);
     assert_eq!(shown["materializations"].as_array().unwrap().len(), 3);
     assert_eq!(items(&shown, "days").len(), 2);
@@ -431,7 +484,11 @@ fn a_step_that_fails_for_now_is_tried_again_and_one_that_takes_too_long_is_ended
     let started = Instant::now();
     let answer = project.tidegate(&["job", "launch", "patient"]);
     assert!(started.elapsed() < Duration::from_secs(30));
-    assert!(answer.stderr.contains("error[attempt.timeout]"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("error[attempt.timeout]"),
+        "{}",
+        answer.stderr
+    );
     let shown = shown(&project, "latest");
     assert_eq!(item(&shown, "shaky")["state"], "succeeded");
     assert_eq!(item(&shown, "shaky")["attempts"].as_array().unwrap().len(), 3);
@@ -531,15 +588,21 @@ fn a_run_is_not_gone_on_with_where_its_job_has_other_steps_and_two_runs_do_not_w
         "both",
         "- name: only\n  exec: {command: [sh, -c, \"[ -e mended ]\"]}",
     );
-    project.tidegate(&["job", "launch", "both"]).failed(6, "step.exit");
+    project
+        .tidegate(&["job", "launch", "both"])
+        .failed(6, "step.exit");
     job(
         &project,
         "both",
         "- name: other\n  exec: {command: [sh, -c, \"while [ ! -e go ]; do echo x >> waiting; sleep 0.1; done\"]}",
     );
-    project.tidegate(&["runs", "retry"]).failed(2, "run.steps_changed");
+    project
+        .tidegate(&["runs", "retry"])
+        .failed(2, "run.steps_changed");
     let mut first = project.start(&["job", "launch", "both"]);
-    until("the first waits", || project.path("waiting").exists().then_some(()));
+    until("the first waits", || {
+        project.path("waiting").exists().then_some(())
+    });
     let second = project.start(&["job", "launch", "both"]);
     std::thread::sleep(Duration::from_millis(500));
     assert!(first.try_wait().unwrap().is_none());
@@ -594,9 +657,17 @@ fn a_script_of_dagster_pipes_runs_unchanged() {
     let answer = project
         .tidegate(&["job", "launch", "pipes", "--partition", "2024-01-05"])
         .failed(6, "step.exception");
-    assert!(answer.stderr.contains("ValueError: this item is bad"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("ValueError: this item is bad"),
+        "{}",
+        answer.stderr
+    );
     let shown = shown(&project, "latest");
-    assert_eq!(item(&shown, "make")["result"], json!({"files": ["a", "b"]}), "{shown:#}");
+    assert_eq!(
+        item(&shown, "make")["result"],
+        json!({"files": ["a", "b"]}),
+        "{shown:#}"
+    );
     assert_eq!(items(&shown, "each").len(), 3);
     let reported: Vec<&Value> = shown["events"]
         .as_array()
@@ -612,7 +683,10 @@ fn a_script_of_dagster_pipes_runs_unchanged() {
     assert_eq!(reported[0]["metadata"]["rows"]["raw_value"], 3);
     assert_eq!(reported[1]["report"], "check");
     assert_eq!(reported[1]["passed"], true);
-    let log = project.tidegate(&["runs", "logs", "latest", "--step", "make"]).succeeded().stdout;
+    let log = project
+        .tidegate(&["runs", "logs", "latest", "--step", "make"])
+        .succeeded()
+        .stdout;
     assert!(log.contains("info  pipes: made for 2024-01-05"), "{log}");
     assert!(log.contains("warn  pipes: attempt 0 of pipes in "), "{log}");
     assert!(log.contains("stderr: done"), "{log}");

@@ -6,6 +6,7 @@ pub(crate) mod clickhouse;
 mod daemon;
 pub(crate) mod oci;
 pub(crate) mod old_clickhouse;
+pub(crate) mod pipes;
 pub(crate) mod postgres;
 pub(crate) mod s3;
 

@@ -9,8 +9,8 @@ use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{Launch, Orchestrator, Project};
 
 use crate::arguments::{ProjectAt, RunsCommand};
-use crate::command::steps;
 use crate::command::run::{STOPPING, orchestrator, said, show as show_report, stop_when_told};
+use crate::command::steps;
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
 

@@ -24,7 +24,11 @@ pub(super) fn kind(step: &StepDecl) -> &'static str {
 pub(super) fn declared(job: &Job) -> Table {
     let mut table = Table::new(&["step", "does", "needs", "only if"]);
     for step in &job.steps {
-        let needs: Vec<&str> = step.needs.iter().map(tidegate_core::plan::AssetName::as_str).collect();
+        let needs: Vec<&str> = step
+            .needs
+            .iter()
+            .map(tidegate_core::plan::AssetName::as_str)
+            .collect();
         let condition = match (&step.condition, &step.otherwise) {
             (Some(text), _) => text.clone(),
             (None, Some(other)) => format!("not {other}"),
@@ -42,7 +46,11 @@ pub(super) fn declared(job: &Job) -> Table {
 /// What came of the steps of a run, a line each, in the order in which they ended.
 pub(super) fn reported(report: &RunReport) -> Table {
     let mut table = Table::new(&["step", "value", "state", ">time", "result"]);
-    for outcome in report.partitions.iter().filter(|each| each.partition.step().is_some()) {
+    for outcome in report
+        .partitions
+        .iter()
+        .filter(|each| each.partition.step().is_some())
+    {
         table.row([
             outcome.asset.to_string(),
             outcome.partition.to_string(),

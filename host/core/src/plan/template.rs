@@ -57,11 +57,7 @@ impl Template {
     }
 
     /// The text with each value as `written` has it.
-    pub fn fill(
-        &self,
-        scope: &Value,
-        written: &dyn Fn(&Value) -> String,
-    ) -> Result<String, ExpressionError> {
+    pub fn fill(&self, scope: &Value, written: &dyn Fn(&Value) -> String) -> Result<String, ExpressionError> {
         let mut filled = String::new();
         for piece in &self.pieces {
             match piece {
@@ -115,7 +111,10 @@ mod tests {
         let template = |text: &str| Template::parse(text).unwrap();
         let filled = template("n={{ item.n }}, {{item.of}} {x}").fill(&scope, &plain);
         assert_eq!(filled.unwrap(), "n=3, [\"a\",\"b\"] {x}");
-        assert_eq!(template("{{ item.of }}").value(&scope).unwrap(), json!(["a", "b"]));
+        assert_eq!(
+            template("{{ item.of }}").value(&scope).unwrap(),
+            json!(["a", "b"])
+        );
         assert_eq!(template("{{ item.n }}!").value(&scope).unwrap(), json!("3!"));
         assert_eq!(Template::parse("ab {{ item. }}").unwrap_err().at, 12);
         assert_eq!(Template::parse("ab {{ item").unwrap_err().at, 3);

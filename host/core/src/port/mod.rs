@@ -32,9 +32,9 @@ pub use state::{
     AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
     Claiming, Event, EventKind, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
     MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
-    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal, StoredEvent,
-    TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord, TickStore,
-    Ticked, WorkerRecord,
+    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
+    StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord,
+    TickStore, Ticked, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -44,7 +44,13 @@ pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
         walk(&job.document, &job.document.root, "", &config, errors);
     }
     for schedule in loaded.schedules.values() {
-        walk(&schedule.document, &schedule.document.root, "", &|_| false, errors);
+        walk(
+            &schedule.document,
+            &schedule.document.root,
+            "",
+            &|_| false,
+            errors,
+        );
     }
     for sensor in loaded.sensors.values() {
         let config = |pointer: &str| {

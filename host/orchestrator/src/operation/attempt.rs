@@ -34,11 +34,19 @@ impl Orchestrator {
         let log = Arc::new(AttemptLog::new(self.artifacts.clone(), name));
         log.say(
             LogLevel::Info,
-            format!("attempt {} of step {} {} begins", key.attempt, key.asset, key.partition),
+            format!(
+                "attempt {} of step {} {} begins",
+                key.attempt, key.asset, key.partition
+            ),
         );
-        let stop = cancel.child_token();
-        let heart = tokio::spawn(heartbeat(self.state.clone(), key.clone(), stop.clone(), log.clone()));
-        let mut done = self.in_time(step, key, &log, &stop).await;
+        let halt = cancel.child_token();
+        let heart = tokio::spawn(heartbeat(
+            self.state.clone(),
+            key.clone(),
+            halt.clone(),
+            log.clone(),
+        ));
+        let mut done = self.in_time(step, key, &log, &halt).await;
         heart.abort();
         if done.as_ref().is_err_and(|error| error.kind == Kind::Cancelled) && !cancel.is_cancelled() {
             // Nobody asked for it: the heartbeat found the fence taken.
@@ -78,9 +86,9 @@ impl Orchestrator {
         step: &StepWork,
         key: &AttemptKey,
         log: &Arc<AttemptLog>,
-        stop: &CancellationToken,
+        halt: &CancellationToken,
     ) -> Result<(Value, Vec<Item>)> {
-        let work = self.work_on(step, key, log, stop);
+        let work = self.work_on(step, key, log, halt);
         let Some(timeout_ms) = step.timeout_ms else {
             return work.await;
         };
@@ -88,7 +96,7 @@ impl Orchestrator {
         if let Ok(done) = timeout(Duration::from_millis(timeout_ms), &mut work).await {
             return done;
         }
-        stop.cancel();
+        halt.cancel();
         let grace_ms = step.step.exec.as_ref().map_or(0, |exec| exec.grace.0) + GRACE_MS;
         if let Ok(Ok(done)) = timeout(Duration::from_millis(grace_ms), &mut work).await {
             return Ok(done);
@@ -106,7 +114,7 @@ impl Orchestrator {
         step: &StepWork,
         key: &AttemptKey,
         log: &Arc<AttemptLog>,
-        stop: &CancellationToken,
+        halt: &CancellationToken,
     ) -> Result<(Value, Vec<Item>)> {
         let decl = &step.step;
         // Where it could not be told before, it is the attempt that fails.
@@ -124,7 +132,7 @@ impl Orchestrator {
                 decl: exec,
                 key,
                 log,
-                stop,
+                halt,
             };
             // It stops its child by itself when it is told to.
             return Ok((exec.run().await?, Vec::new()));
@@ -141,12 +149,16 @@ impl Orchestrator {
                     select::select(&self.project, self.state.as_ref(), step, materialize).await
                 }
                 // Validation has refused it, with its place.
-                None => Err(Error::new(Kind::Schema, "schema.step", "the step has nothing to do")),
+                None => Err(Error::new(
+                    Kind::Schema,
+                    "schema.step",
+                    "the step has nothing to do",
+                )),
             }
         };
         tokio::select! {
             done = work => done,
-            () = stop.cancelled() => Err(stopped()),
+            () = halt.cancelled() => Err(stopped()),
         }
     }
 }

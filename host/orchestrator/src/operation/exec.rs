@@ -33,6 +33,9 @@ const LOOK_MS: u64 = 100;
 /// How long what the child has said is read on after it has ended, in milliseconds: nobody is left who could say more.
 const DRAIN_MS: u64 = 2_000;
 
+/// Variables of an environment, in order; of two with one name the later one counts.
+type Variables = Vec<(String, String)>;
+
 /// What an attempt that runs a child has.
 pub(super) struct Exec<'a> {
     pub(super) project: &'a Arc<Project>,
@@ -41,7 +44,7 @@ pub(super) struct Exec<'a> {
     pub(super) decl: &'a ExecDecl,
     pub(super) key: &'a AttemptKey,
     pub(super) log: &'a Arc<AttemptLog>,
-    pub(super) stop: &'a CancellationToken,
+    pub(super) halt: &'a CancellationToken,
 }
 
 /// The process group of a child; killed when it is let go.
@@ -71,9 +74,8 @@ impl Exec<'_> {
         let Some(group) = group.map(Group) else {
             return Err(self.failed("step.exec", "the child process has no id".to_owned()));
         };
-        let guard = Guard::over(group.0.as_raw_nonzero().get(), self.decl.grace.0).map_err(|error| {
-            self.failed("step.exec", format!("`/bin/sh` cannot be run: {error}"))
-        })?;
+        let guard = Guard::over(group.0.as_raw_nonzero().get(), self.decl.grace.0)
+            .map_err(|error| self.failed("step.exec", format!("`/bin/sh` cannot be run: {error}")))?;
         let lines = |stream| Lines {
             log: self.log.clone(),
             stream,
@@ -125,7 +127,7 @@ impl Exec<'_> {
                 status = child.wait() => {
                     return status.map_err(|error| self.failed("step.exec", format!("the child is lost: {error}")));
                 }
-                () = self.stop.cancelled() => break stopped(),
+                () = self.halt.cancelled() => break stopped(),
                 _ = look.tick() => {
                     // An attempt that was taken over is told so here.
                     if let Err(error) = pipes.read().await {
@@ -135,14 +137,17 @@ impl Exec<'_> {
             }
         };
         group.tell(Signal::TERM);
-        if timeout(Duration::from_millis(self.decl.grace.0), child.wait()).await.is_err() {
+        if timeout(Duration::from_millis(self.decl.grace.0), child.wait())
+            .await
+            .is_err()
+        {
             group.tell(Signal::KILL);
             let _ = child.wait().await;
         }
         Err(stopped)
     }
 
-    fn spawn(&self, environment: Vec<(String, String)>, pipes: &Pipes<'_>) -> Result<Child> {
+    fn spawn(&self, environment: Variables, pipes: &Pipes<'_>) -> Result<Child> {
         let mut words = Vec::new();
         for word in &self.decl.command {
             words.push(self.step.fill("exec.command", word)?);
@@ -156,7 +161,9 @@ impl Exec<'_> {
         let cwd = self.cwd();
         if !cwd.is_dir() {
             let message = format!("the folder `{}` is not there", cwd.display());
-            return Err(self.failed("step.exec", message).hint("`cwd` begins at the project's folder"));
+            return Err(self
+                .failed("step.exec", message)
+                .hint("`cwd` begins at the project's folder"));
         }
         Command::new(program)
             .args(arguments)
@@ -178,16 +185,19 @@ impl Exec<'_> {
 
     fn cwd(&self) -> PathBuf {
         let root = self.project.root();
-        self.decl.cwd.as_ref().map_or(root.to_owned(), |cwd| root.join(cwd))
+        self.decl
+            .cwd
+            .as_ref()
+            .map_or(root.to_owned(), |cwd| root.join(cwd))
     }
 
     /// What the child is given, and the secrets among it.
-    fn environment(&self) -> Result<(Vec<(String, String)>, Vec<String>)> {
+    fn environment(&self) -> Result<(Variables, Vec<String>)> {
         let lookup = &*self.project.lookup;
         let base = BASE
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), lookup(ReferenceKind::Env, name)?)));
-        let mut variables: Vec<(String, String)> = base.collect();
+        let mut variables: Variables = base.collect();
         let mut secrets = Vec::new();
         for (name, text) in &self.decl.env {
             let value = if has_reference(text) {
@@ -219,7 +229,9 @@ impl Exec<'_> {
         ] {
             variables.push((name.to_owned(), value));
         }
-        if let (Some(item), Some(StepPlace::Item(index))) = (self.step.scope.get("item"), key.partition.step()) {
+        if let (Some(item), Some(StepPlace::Item(index))) =
+            (self.step.scope.get("item"), key.partition.step())
+        {
             variables.push(("TIDEGATE_ITEM".to_owned(), item.to_string()));
             variables.push(("TIDEGATE_INDEX".to_owned(), index.to_string()));
         }
@@ -233,8 +245,15 @@ impl Exec<'_> {
             job: &self.step.job,
         };
         let folder = self.project.root().join(".tidegate/pipes");
-        Pipes::open(&folder, self.key, &context, self.state.clone(), self.log.clone(), secrets)
-            .map_err(|error| self.failed("step.exec", format!("no way for reports can be made: {error}")))
+        Pipes::open(
+            &folder,
+            self.key,
+            &context,
+            self.state.clone(),
+            self.log.clone(),
+            secrets,
+        )
+        .map_err(|error| self.failed("step.exec", format!("no way for reports can be made: {error}")))
     }
 
     /// What an exit code means, where it is not 0. The codes are those of `sysexits.h`.
@@ -260,7 +279,7 @@ impl Exec<'_> {
         })
     }
 
-    fn failed(&self, code: &str, message: String) -> Error {
+    fn failed(&self, code: &str, message: impl std::fmt::Display) -> Error {
         let message = format!("step `{}`: {message}", self.step.step.name);
         Error::new(Kind::Resource, code, message).hint(format!(
             "`tidegate runs logs {} --step {}` shows what it said",

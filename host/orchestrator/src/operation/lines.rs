@@ -72,7 +72,9 @@ impl Lines {
 
     fn say(&self, level: LogLevel, line: &Line) {
         // Secrets are taken out before the line is cut: half a secret would stay.
-        let text = self.secrets.redact(String::from_utf8_lossy(&line.bytes).into_owned());
+        let text = self
+            .secrets
+            .redact(String::from_utf8_lossy(&line.bytes).into_owned());
         let mut text: String = text.trim_end().replace('\0', "\u{fffd}");
         if text.len() > MAX_LINE_BYTES {
             let end = (0..=MAX_LINE_BYTES).rev().find(|at| text.is_char_boundary(*at));

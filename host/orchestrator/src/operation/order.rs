@@ -74,7 +74,11 @@ impl<'a> StepOrder<'a> {
             job,
             loaded,
             launch,
-            standings: job.steps.iter().map(|step| (&step.name, Standing::default())).collect(),
+            standings: job
+                .steps
+                .iter()
+                .map(|step| (&step.name, Standing::default()))
+                .collect(),
             refused: BTreeSet::new(),
             results: BTreeMap::new(),
             items: VecDeque::new(),
@@ -132,7 +136,10 @@ impl<'a> StepOrder<'a> {
             if standing.is_none_or(|standing| standing.open || standing.ended.is_some()) {
                 continue;
             }
-            let item = (step.name.clone(), PartitionKey::of_step(self.run, StepPlace::Whole));
+            let item = (
+                step.name.clone(),
+                PartitionKey::of_step(self.run, StepPlace::Whole),
+            );
             match self.decide(step) {
                 None => waits = true,
                 Some(Ok(())) => {
@@ -162,7 +169,9 @@ impl<'a> StepOrder<'a> {
         if let Some(other) = &step.otherwise {
             self.standings.get(other)?.state()?;
             if !self.refused.contains(other) {
-                return Some(Err(format!("it is the `else` of `{other}`, whose `if` held or was not asked")));
+                return Some(Err(format!(
+                    "it is the `else` of `{other}`, whose `if` held or was not asked"
+                )));
             }
         }
         let first = |states: &[PartitionState]| needs.iter().find(|(_, state)| states.contains(state));
@@ -176,11 +185,16 @@ impl<'a> StepOrder<'a> {
             When::Failed | When::Always => None,
         };
         if let Some((name, state)) = stands_in_the_way {
-            let how = if *state == failed { "has failed" } else { "was skipped" };
+            let how = if *state == failed {
+                "has failed"
+            } else {
+                "was skipped"
+            };
             return Some(Err(format!("`{name}` {how}")));
         }
         if let Some(text) = &step.condition {
-            let holds = Expression::parse(text).and_then(|expression| expression.holds(&self.scope(step, None)));
+            let holds =
+                Expression::parse(text).and_then(|expression| expression.holds(&self.scope(step, None)));
             // One that cannot be told fails the attempt, which asks again.
             if holds == Ok(false) {
                 self.refused.insert(&step.name);
@@ -194,7 +208,8 @@ impl<'a> StepOrder<'a> {
         self.open = self.open.saturating_sub(1);
         let item = (outcome.asset.clone(), outcome.partition.clone());
         let Some(place) = item.1.step() else {
-            self.assets.ended(&item, outcome.state == PartitionState::Succeeded);
+            self.assets
+                .ended(&item, outcome.state == PartitionState::Succeeded);
             self.slice_ended(&item, outcome.state);
             return;
         };
@@ -340,7 +355,12 @@ fn led_to(run: RunId, step: &StepDecl, expands: bool, result: &Value) -> Vec<Ite
     if expands {
         let count = result.as_array().map_or(0, Vec::len) as u32;
         return (0..count)
-            .map(|index| (step.name.clone(), PartitionKey::of_step(run, StepPlace::Item(index))))
+            .map(|index| {
+                (
+                    step.name.clone(),
+                    PartitionKey::of_step(run, StepPlace::Item(index)),
+                )
+            })
             .collect();
     }
     match &step.materialize {

@@ -15,9 +15,9 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tidegate_core::Result;
 use tidegate_core::plan::AssetName;
 use tidegate_core::port::{AttemptKey, Event, EventKind, StateStore};
-use tidegate_core::Result;
 use tidegate_plugin::{LogLevel, LogLine, LogSink, Secrets};
 
 use crate::engine::AttemptLog;
@@ -137,10 +137,11 @@ impl<'a> Pipes<'a> {
         loop {
             let mut chunk = Vec::new();
             let start = self.messages.stream_position().unwrap_or(0);
-            let read = self.messages.by_ref().take(READ_BYTES).read_to_end(&mut chunk);
+            let read = (&self.messages).take(READ_BYTES).read_to_end(&mut chunk);
             if let Err(error) = read {
                 let _ = self.messages.seek(SeekFrom::Start(start));
-                self.log.say(LogLevel::Warn, format!("messages cannot be read: {error}"));
+                self.log
+                    .say(LogLevel::Warn, format!("messages cannot be read: {error}"));
                 return Ok(());
             }
             if chunk.is_empty() {
@@ -172,12 +173,15 @@ impl<'a> Pipes<'a> {
         let message = match serde_json::from_slice::<Message>(line) {
             Ok(message) if line.len() <= MAX_MESSAGE_BYTES => message,
             Ok(_) => {
-                self.log.say(LogLevel::Warn, "a message that is too long is dropped");
+                self.log
+                    .say(LogLevel::Warn, "a message that is too long is dropped");
                 return None;
             }
             Err(error) => {
-                self.log
-                    .say(LogLevel::Warn, format!("a line is no message of Dagster Pipes: {error}"));
+                self.log.say(
+                    LogLevel::Warn,
+                    format!("a line is no message of Dagster Pipes: {error}"),
+                );
                 return None;
             }
         };
@@ -212,7 +216,8 @@ impl<'a> Pipes<'a> {
             }
             return None;
         }
-        self.log.say(LogLevel::Info, format!("reports a {what} of `{asset}`"));
+        self.log
+            .say(LogLevel::Info, format!("reports a {what} of `{asset}`"));
         let mut data = params;
         data["report"] = Value::from(what);
         Some(Event {

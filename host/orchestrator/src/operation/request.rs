@@ -58,7 +58,11 @@ pub(super) async fn send(project: &Arc<Project>, step: &StepWork, decl: &HttpSte
     };
     let text = String::from_utf8_lossy(&answer.body);
     if !well {
-        return Err(refused(&name, answer.status, &Secrets::new(&secrets).redact(text.into_owned())));
+        return Err(refused(
+            &name,
+            answer.status,
+            &Secrets::new(&secrets).redact(text.into_owned()),
+        ));
     }
     let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.replace('\0', "\u{fffd}")));
     let body = Secrets::new(&secrets).redact_value(body);

@@ -107,7 +107,9 @@ impl Orchestrator {
         let (key, _place) = self.claim(run, work, partition, cancel).await?;
         match work {
             Work::Asset(plan) => {
-                let receipt = self.materialize(launch, plan, &key, Instant::now(), cancel).await?;
+                let receipt = self
+                    .materialize(launch, plan, &key, Instant::now(), cancel)
+                    .await?;
                 Ok(Made::Asset(Box::new(receipt)))
             }
             Work::Step(step) => Ok(Made::Step(self.perform(step, &key, cancel).await?)),

@@ -23,9 +23,9 @@ mod workers;
 
 pub(crate) use attempt::{fenced, stopped};
 pub(crate) use lost::Lost;
-pub(crate) use order::{Item, Next, Order};
 pub use observe::{RunObserver, Silent};
 pub use orchestrator::Orchestrator;
+pub(crate) use order::{Item, Next, Order};
 pub use report::{PartitionOutcome, RunReport};
 pub use request::{Launch, QueueOptions};
 pub use slices::{add_dynamic_keys, dynamic_keys, remove_dynamic_keys};

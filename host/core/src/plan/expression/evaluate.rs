@@ -33,7 +33,9 @@ pub(super) fn evaluate(node: &Node, scope: &Value) -> Result<Value, ExpressionEr
         Node::Or(items) => Value::Bool(!all(items, scope, false)?),
         Node::Compare(left, operator, right, at) => {
             let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
-            Value::Bool(compare(&left, *operator, &right).map_err(|message| ExpressionError::new(*at, message))?)
+            Value::Bool(
+                compare(&left, *operator, &right).map_err(|message| ExpressionError::new(*at, message))?,
+            )
         }
     })
 }
@@ -53,7 +55,10 @@ pub(super) fn truth(value: &Value, at: usize) -> Result<bool, ExpressionError> {
         Value::Bool(truth) => Ok(*truth),
         Value::Null => Ok(false),
         other => {
-            let message = format!("{} is neither true nor false; compare it with something", named(other));
+            let message = format!(
+                "{} is neither true nor false; compare it with something",
+                named(other)
+            );
             Err(ExpressionError::new(at, message))
         }
     }
@@ -83,9 +88,8 @@ fn compare(left: &Value, operator: Operator, right: &Value) -> Result<bool, Stri
     let order = match operator {
         Operator::Equal => return Ok(equal(left, right)),
         Operator::Unequal => return Ok(!equal(left, right)),
-        _ => order(left, right).ok_or_else(|| {
-            format!("{} is neither more nor less than {}", named(left), named(right))
-        })?,
+        _ => order(left, right)
+            .ok_or_else(|| format!("{} is neither more nor less than {}", named(left), named(right)))?,
     };
     Ok(match operator {
         Operator::Less => order == Ordering::Less,

@@ -103,6 +103,9 @@ fn truth(node: &Node, at: usize, known: Known<'_>) -> Result<Kind, ExpressionErr
     if found.is(Kind::Bool) {
         return Ok(Kind::Bool);
     }
-    let message = format!("{} is neither true nor false; compare it with something", found.text());
+    let message = format!(
+        "{} is neither true nor false; compare it with something",
+        found.text()
+    );
     Err(ExpressionError::new(at, message))
 }

@@ -174,7 +174,12 @@ mod tests {
             assert_eq!(value(text), json!(true), "{text}");
         }
         assert_eq!(value("[1, 'x', [item]]"), json!([1, "x", ["b.csv"]]));
-        assert!(!Expression::parse("run.partition").unwrap().holds(&scope()).unwrap());
+        assert!(
+            !Expression::parse("run.partition")
+                .unwrap()
+                .holds(&scope())
+                .unwrap()
+        );
     }
 
     #[test]

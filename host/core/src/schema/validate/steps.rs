@@ -29,7 +29,7 @@ struct Looking<'a> {
 /// Everything wrong with a job's steps.
 pub(super) fn steps(placed: &Placed<Job>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let Placed { value: job, document } = placed;
-    if job.select.is_some() == !job.steps.is_empty() {
+    if job.select.is_some() != job.steps.is_empty() {
         errors.push(
             document
                 .error("schema.job", "", "a job says what to do, and once")
@@ -47,7 +47,11 @@ pub(super) fn steps(placed: &Placed<Job>, loaded: &LoadedProject, errors: &mut V
     if job.full_refresh {
         errors.push(
             document
-                .error("schema.job", "/full_refresh", "a job with steps reads nothing by itself")
+                .error(
+                    "schema.job",
+                    "/full_refresh",
+                    "a job with steps reads nothing by itself",
+                )
                 .hint("leave `full_refresh` out"),
         );
     }
@@ -170,7 +174,11 @@ impl Looking<'_> {
                 let own = name.starts_with("DAGSTER_PIPES_") || name.starts_with("TIDEGATE_");
                 let valid = !name.is_empty() && !name.contains(['=', '\0']);
                 if own || !valid {
-                    let why = if own { "is the host's own" } else { "cannot be a variable" };
+                    let why = if own {
+                        "is the host's own"
+                    } else {
+                        "cannot be a variable"
+                    };
                     let mut pointer = format!("{at}/exec/env");
                     push_pointer(&mut pointer, name);
                     errors.push(self.error(&pointer, format!("`{name}` {why}")));
@@ -185,9 +193,11 @@ impl Looking<'_> {
                 } else {
                     &fault.pointer
                 };
-                let mut error = self
-                    .document
-                    .error("schema.invalid_value", &format!("{at}/http{below}"), fault.message);
+                let mut error = self.document.error(
+                    "schema.invalid_value",
+                    &format!("{at}/http{below}"),
+                    fault.message,
+                );
                 error.hint = fault.hint;
                 errors.push(error);
             }
@@ -247,19 +257,28 @@ impl Looking<'_> {
             NodeKind::String(text) if text.contains("{{") => {
                 if has_reference(text) {
                     let message = "a reference and a value of a step cannot stand in one text";
-                    errors.push(self.error(pointer, message).hint("put each into a text of its own"));
+                    errors.push(
+                        self.error(pointer, message)
+                            .hint("put each into a text of its own"),
+                    );
                 }
                 if pointer.ends_with("/http/url") {
                     let message = "the URL holds no values of steps, since it says what may be asked";
-                    errors.push(self.error(pointer, message).hint("put them into `path` or `query`"));
+                    errors.push(
+                        self.error(pointer, message)
+                            .hint("put them into `path` or `query`"),
+                    );
                 }
                 let known = |path: &Path| self.kind_of(step, path, true);
                 let checked = Template::parse(text).and_then(|template| {
                     template.expressions().try_for_each(|(expression, start)| {
-                        expression.kind(&known).map(|_| ()).map_err(|error| ExpressionError {
-                            at: error.at + start,
-                            ..error
-                        })
+                        expression
+                            .kind(&known)
+                            .map(|_| ())
+                            .map_err(|error| ExpressionError {
+                                at: error.at + start,
+                                ..error
+                            })
                     })
                 });
                 if let Err(error) = checked {
@@ -311,7 +330,9 @@ impl Looking<'_> {
         };
         let before = self.before.get(&step.name);
         if !before.is_some_and(|before| before.contains(&other.name)) {
-            return Err(format!("`{name}` need not have ended before; write it under `needs`"));
+            return Err(format!(
+                "`{name}` need not have ended before; write it under `needs`"
+            ));
         }
         let many = other.for_each.is_some();
         let known = |keys: &[(&str, ValueKind)]| match path.key(2) {
@@ -321,7 +342,10 @@ impl Looking<'_> {
                 Some(_) => Ok(ValueKind::Any),
                 None => {
                     let keys: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
-                    Err(format!("the result of `{name}` has {}, no `{key}`", keys.join(", ")))
+                    Err(format!(
+                        "the result of `{name}` has {}, no `{key}`",
+                        keys.join(", ")
+                    ))
                 }
             },
         };
@@ -357,7 +381,10 @@ impl Looking<'_> {
             );
         }
         if step.timeout.is_some_and(|timeout| timeout.0 == 0) {
-            wrong("timeout", "an attempt that may take no time cannot end well".into());
+            wrong(
+                "timeout",
+                "an attempt that may take no time cannot end well".into(),
+            );
         }
         if let Some(retry) = step.retry
             && !(1..=MAX_ATTEMPTS).contains(&retry.max_attempts)
@@ -395,8 +422,12 @@ impl Looking<'_> {
                 excerpt.width = 1;
             }
         }
-        Error::new(crate::error::Kind::Schema, "schema.expression", error.message.clone())
-            .at(place)
-            .hint("docs/operations-jobs.md says what an expression may hold")
+        Error::new(
+            crate::error::Kind::Schema,
+            "schema.expression",
+            error.message.clone(),
+        )
+        .at(place)
+        .hint("docs/operations-jobs.md says what an expression may hold")
     }
 }
