@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -251,7 +252,7 @@ fn values_found_at_run_time_are_work_of_their_own_and_only_what_failed_is_done_a
         &project,
         "fan",
         r#"- name: find
-  exec: {command: [sh, -c, "echo x >> finds; echo '[\"a\", \"b\", \"it''s c\"]'"]}
+  exec: {command: [sh, -c, "echo x >> finds; echo '[\"a\", \"b\", \"it\\u0027s c\"]'"]}
 - name: each
   needs: [find]
   for_each: steps.find.result
@@ -513,7 +514,7 @@ fn a_run_that_is_cancelled_ends_its_children_also_those_that_do_not_listen() {
     );
     let run = project.json(&["job", "launch", "deaf", "--queue"])[0]["run"].clone();
     let run = run.as_str().unwrap();
-    let server = Server::start(&project, &[]);
+    let server = Server::start(&project, &["--jobs", "4"]);
     let pids = ["listens-pid", "deaf-pid", "child-pid"].map(|file| {
         until("the child begins", || {
             Some(fs::read_to_string(project.path(file)).ok()?).filter(|text| text.ends_with('\n'))
@@ -594,17 +595,21 @@ fn a_run_is_not_gone_on_with_where_its_job_has_other_steps_and_two_runs_do_not_w
     job(
         &project,
         "both",
-        "- name: other\n  exec: {command: [sh, -c, \"while [ ! -e go ]; do echo x >> waiting; sleep 0.1; done\"]}",
+        "- name: other\n  exec: {command: [sh, -c, \"while [ ! -e go ]; do echo $PPID-$$ >> waiting; sleep 0.1; done\"]}",
     );
     project
         .tidegate(&["runs", "retry"])
         .failed(2, "run.steps_changed");
+    assert_eq!(project.last_state(), "failed");
     let mut first = project.start(&["job", "launch", "both"]);
     until("the first waits", || {
         project.path("waiting").exists().then_some(())
     });
     let second = project.start(&["job", "launch", "both"]);
-    std::thread::sleep(Duration::from_millis(500));
+    until("the second waits beside it", || {
+        let waiting: BTreeSet<String> = lines(&project.path("waiting")).into_iter().collect();
+        (waiting.len() == 2).then_some(())
+    });
     assert!(first.try_wait().unwrap().is_none());
     fs::write(project.path("go"), "").unwrap();
     for mut child in [first, second] {

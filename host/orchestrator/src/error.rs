@@ -185,7 +185,7 @@ impl From<OrchestratorError> for Error {
                 .hint("a cancelled backfill is over; make another with `--missing`"),
             OrchestratorError::Timeout { .. } => Self::new(Kind::Resource, "attempt.timeout", message)
                 .later()
-                .hint("give the asset a longer `timeout`, or slice it into partitions"),
+                .hint("give it a longer `timeout`, or less to do at once: slice an asset into partitions"),
             OrchestratorError::OtherTarget { .. } => Self::new(Kind::Usage, "run.other_target", message)
                 .hint("a run is taken up again with the target that it began with"),
             OrchestratorError::StepsChanged { .. } => Self::new(Kind::Usage, "run.steps_changed", message)

@@ -134,7 +134,8 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
     let partitions = orchestrator.state.run_partitions(run.id).await?;
     let done = orchestrator.state.run_materializations(run.id).await?;
     let events = orchestrator.state.events(run.id, 0, MAX_EVENTS).await?;
-    let shown = json!({"run": run, "partitions": partitions, "materializations": done, "events": events});
+    let steps = steps::listed(&partitions, &events);
+    let shown = json!({"run": run, "steps": steps, "partitions": partitions, "materializations": done, "events": events});
     output.show(&shown, || {
         say!("run {}: {}", run.id, run.state.text());
         say!(

@@ -1,6 +1,7 @@
 //! Steps of a job's run, for people.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tidegate_core::plan::StepPlace;
 use tidegate_core::port::{EventKind, PartitionState, RunPartition, StoredEvent};
 use tidegate_core::schema::{Job, StepDecl};
 use tidegate_orchestrator::RunReport;
@@ -67,20 +68,9 @@ pub(super) fn kept(partitions: &[RunPartition], events: &[StoredEvent]) -> Table
     let mut table = Table::new(&["step", "value", "state", ">attempts", "result"]);
     for each in partitions.iter().filter(|each| each.partition.step().is_some()) {
         let error = each.attempts.last().and_then(|attempt| attempt.error.as_ref());
-        let skipped = || {
-            let told = events.iter().rev().find(|stored| {
-                let event = &stored.event;
-                event.kind == EventKind::StepSkipped
-                    && event.asset.as_ref() == Some(&each.asset)
-                    && event.partition.as_ref() == Some(&each.partition)
-            });
-            told.and_then(|stored| stored.event.data["why"].as_str())
-                .map(printable)
-                .unwrap_or_default()
-        };
         let told = match (each.state, error) {
             (PartitionState::Succeeded, _) => result(each.result.as_ref()),
-            (PartitionState::Skipped, _) => skipped(),
+            (PartitionState::Skipped, _) => printable(why(each, events)),
             (_, Some(error)) => error.code.clone(),
             _ => String::new(),
         };
@@ -93,6 +83,39 @@ pub(super) fn kept(partitions: &[RunPartition], events: &[StoredEvent]) -> Table
         ]);
     }
     table
+}
+
+/// Why a step was skipped; empty where that is not known.
+fn why<'a>(of: &RunPartition, events: &'a [StoredEvent]) -> &'a str {
+    let told = events.iter().rev().find(|stored| {
+        let event = &stored.event;
+        event.kind == EventKind::StepSkipped
+            && event.asset.as_ref() == Some(&of.asset)
+            && event.partition.as_ref() == Some(&of.partition)
+    });
+    told.and_then(|stored| stored.event.data["why"].as_str())
+        .unwrap_or_default()
+}
+
+/// The steps of a run for programs: each by name and, of one that is done for values, the number of the value.
+pub(super) fn listed(partitions: &[RunPartition], events: &[StoredEvent]) -> Vec<Value> {
+    let listed = partitions.iter().filter_map(|each| {
+        let index = match each.partition.step()? {
+            StepPlace::Whole => None,
+            StepPlace::Item(index) => Some(index),
+        };
+        let skipped = each.state == PartitionState::Skipped;
+        Some(json!({
+            "step": each.asset,
+            "index": index,
+            "state": each.state,
+            "attempts": each.attempts.len(),
+            "result": each.result,
+            "why": skipped.then(|| why(each, events)),
+            "error": each.attempts.last().and_then(|attempt| attempt.error.as_ref()),
+        }))
+    });
+    listed.collect()
 }
 
 fn result(value: Option<&Value>) -> String {

@@ -85,7 +85,7 @@ fn walk(
         NodeKind::String(text) if has_reference(text) => errors.push(
             document
                 .error("schema.reference", pointer, "a reference may not stand here")
-                .hint("references are filled in in the `config` of a resource or a plugin, and in `headers`, `query` and `basic` of `http`, only"),
+                .hint("references are filled in in the `config` of a resource or a plugin, in `headers`, `query` and `basic` of `http`, and in `env` of `exec`, only"),
         ),
         NodeKind::List(items) => {
             for (index, item) in items.iter().enumerate() {

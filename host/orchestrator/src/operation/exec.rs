@@ -17,9 +17,9 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::Guard;
-use super::lines::Lines;
+use super::lines::{Line, Lines};
 use super::pipes::{Pipes, PipesContext};
-use super::step::{StepWork, fitting};
+use super::step::{MAX_RESULT_BYTES, StepWork, fitting, too_large};
 use crate::engine::AttemptLog;
 use crate::project::Project;
 use crate::run::stopped;
@@ -114,7 +114,7 @@ impl Exec<'_> {
         self.judge(status)?;
         let result = match pipes.result() {
             Some(result) => result,
-            None => secrets.redact_value(last.map_or(Value::Null, |last| told(&last))),
+            None => secrets.redact_value(last.map_or(Ok(Value::Null), |last| self.told(&last))?),
         };
         fitting(&self.step.step.name, result)
     }
@@ -286,13 +286,19 @@ impl Exec<'_> {
             self.key.run, self.step.step.name
         ))
     }
-}
 
-/// What the last line of a child tells: a map or a list of JSON. All else is said to people.
-fn told(line: &[u8]) -> Value {
-    let line = line.trim_ascii();
-    if !matches!(line.first(), Some(b'{' | b'[')) {
-        return Value::Null;
+    /// What the last line of a child tells: a map or a list of JSON. All else is said to people.
+    fn told(&self, line: &Line) -> Result<Value> {
+        let text = line.bytes.trim_ascii();
+        if !matches!(text.first(), Some(b'{' | b'[')) {
+            return Ok(Value::Null);
+        }
+        if !line.fits() {
+            return Err(too_large(
+                &self.step.step.name,
+                &format!("more than {MAX_RESULT_BYTES} bytes"),
+            ));
+        }
+        Ok(serde_json::from_slice(text).unwrap_or_default())
     }
-    serde_json::from_slice(line).unwrap_or_default()
 }

@@ -26,8 +26,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads to the end. Answers the last line that is not empty, if it is not too long for a result.
-    pub(super) async fn read(self, mut stream: impl AsyncRead + Unpin) -> Option<Vec<u8>> {
+    /// Reads to the end. Answers the last line that is not empty.
+    pub(super) async fn read(self, mut stream: impl AsyncRead + Unpin) -> Option<Line> {
         let mut buffer = vec![0; READ_BYTES];
         let mut line = Line::default();
         let mut last = None;
@@ -54,7 +54,7 @@ impl Lines {
                     logged += whole.bytes.len().min(MAX_LINE_BYTES) as u64;
                     self.say(LogLevel::Info, &whole);
                 }
-                last = whole.fits().then_some(whole.bytes);
+                last = Some(whole);
             }
             if ended {
                 break;
@@ -92,8 +92,8 @@ impl Lines {
 
 /// A line as far as it is kept.
 #[derive(Default)]
-struct Line {
-    bytes: Vec<u8>,
+pub(super) struct Line {
+    pub(super) bytes: Vec<u8>,
     /// Its whole length.
     length: usize,
 }
@@ -105,7 +105,8 @@ impl Line {
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    fn fits(&self) -> bool {
+    /// Whether all of it is kept.
+    pub(super) fn fits(&self) -> bool {
         self.length == self.bytes.len()
     }
 }

@@ -75,7 +75,15 @@ impl<'a> Pipes<'a> {
         secrets: Secrets,
     ) -> std::io::Result<Self> {
         std::fs::create_dir_all(below)?;
-        let folder = below.join(uuid::Uuid::now_v7().simple().to_string());
+        let of = |attempt: u32| {
+            let name = format!("{}-{}-{}-{attempt}", key.run, key.asset, key.partition);
+            below.join(name.replace('#', ""))
+        };
+        // What attempts have left behind whose workers were killed.
+        for attempt in 1..key.attempt {
+            let _ = std::fs::remove_dir_all(of(attempt));
+        }
+        let folder = of(key.attempt);
         DirBuilder::new().mode(0o700).create(&folder)?;
         let run = &context.scope["run"];
         let mut extras = Map::new();

@@ -109,7 +109,11 @@ pub(super) fn fitting(step: &AssetName, result: Value) -> Result<Value> {
     if bytes <= MAX_RESULT_BYTES {
         return Ok(result);
     }
-    let message = format!("the result of step `{step}` has {bytes} bytes; {MAX_RESULT_BYTES} are allowed");
-    Err(Error::new(Kind::Data, "step.result_too_large", message)
-        .hint("write it to a file or an asset, and give its name as the result"))
+    Err(too_large(step, &format!("{bytes} bytes")))
+}
+
+pub(super) fn too_large(step: &AssetName, size: &str) -> Error {
+    let message = format!("the result of step `{step}` has {size}; {MAX_RESULT_BYTES} are allowed");
+    Error::new(Kind::Data, "step.result_too_large", message)
+        .hint("write it to a file or an asset, and give its name as the result")
 }

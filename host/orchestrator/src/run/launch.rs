@@ -97,6 +97,15 @@ impl Orchestrator {
         stopped: Stopped,
         cancel: &CancellationToken,
     ) -> Result<RunReport> {
+        let partitions = self.state.run_partitions(run).await?;
+        let job = match self.job_of(run, launch, &partitions) {
+            Ok(job) => job,
+            Err(error) => {
+                self.advance(run, RunState::Starting, RunState::Failed, Some(&error))
+                    .await?;
+                return Err(error);
+            }
+        };
         let started = self
             .advance(run, RunState::Starting, RunState::Running, None)
             .await;
@@ -105,14 +114,11 @@ impl Orchestrator {
             Err(error) if error.code == StateError::CODE && self.stopping(run).await? => cancel.cancel(),
             started => started?,
         }
-        let partitions = self.state.run_partitions(run).await?;
         let left = |partition: &RunPartition| partition.state != PartitionState::Succeeded;
         let items = partitions.iter().filter(|partition| left(partition)).count();
         self.observer.run_started(run, items);
-        let plan = match &launch.steps_of {
+        let plan = match job {
             Some(job) => {
-                let job = &self.project.job(job.as_str())?.value;
-                same_steps(run, job, &partitions)?;
                 let loaded = self.project.documents();
                 let order = StepOrder::new(run, job, loaded, launch, plans, partitions);
                 Plan::Steps(Box::new(order), plans)
@@ -126,6 +132,25 @@ impl Orchestrator {
         let report = self.work(run, launch, plan, cancel).await?;
         self.conclude(&report, stopped).await?;
         Ok(report)
+    }
+
+    /// The job whose steps a run does; refused where it is gone or has other steps than when the run was asked for.
+    fn job_of(&self, run: RunId, launch: &Launch, partitions: &[RunPartition]) -> Result<Option<&Job>> {
+        let Some(name) = &launch.steps_of else {
+            return Ok(None);
+        };
+        let job = &self.project.job(name.as_str())?.value;
+        let asked: BTreeSet<&AssetName> = partitions
+            .iter()
+            .filter(|partition| partition.partition.step() == Some(StepPlace::Whole))
+            .map(|partition| &partition.asset)
+            .collect();
+        let known: BTreeSet<&AssetName> = job.steps.iter().map(|step| &step.name).collect();
+        if asked == known {
+            return Ok(Some(job));
+        }
+        let job = job.name.clone();
+        Err(OrchestratorError::StepsChanged { run, job }.into())
     }
 
     /// Tells the state how a run ended, or that it waits for another worker.
@@ -282,19 +307,4 @@ fn unprepared(item: Item) -> PartitionOutcome {
         error: Some(error.into()),
         ..not_made(item, PartitionState::Failed)
     }
-}
-
-/// Refuses to go on with a run whose job has other steps now.
-fn same_steps(run: RunId, job: &Job, partitions: &[RunPartition]) -> Result<()> {
-    let asked: BTreeSet<&AssetName> = partitions
-        .iter()
-        .filter(|partition| partition.partition.step() == Some(StepPlace::Whole))
-        .map(|partition| &partition.asset)
-        .collect();
-    let known: BTreeSet<&AssetName> = job.steps.iter().map(|step| &step.name).collect();
-    if asked == known {
-        return Ok(());
-    }
-    let job = job.name.clone();
-    Err(OrchestratorError::StepsChanged { run, job }.into())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::plan::AssetName;
-use tidegate_core::port::PoolLimit;
+use tidegate_core::port::{PartitionState, PoolLimit};
 use tidegate_core::schema::RetryDecl;
 
 use super::order::{Item, Next, Order};
@@ -77,7 +77,7 @@ impl Plan<'_> {
         match self {
             Self::Assets(order, _) => {
                 let item = (outcome.asset.clone(), outcome.partition.clone());
-                order.ended(&item, outcome.error.is_none());
+                order.ended(&item, outcome.state == PartitionState::Succeeded);
             }
             Self::Steps(order, _) => order.ended(outcome),
         }

@@ -22,5 +22,6 @@ mod queue;
 mod runs;
 mod slices;
 mod slots;
+mod steps;
 mod ticks;
 mod transfer;
