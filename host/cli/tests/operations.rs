@@ -212,7 +212,7 @@ fn a_child_is_given_what_is_declared_and_its_secrets_are_not_shown() {
     env: {TOKEN: "${secret:TOKEN}", MODE: "{{ run.partition }}"}"#,
     );
     project
-        .tidegate(&["job", "launch", "environment"])
+        .tidegate(&["job", "launch", "environment", "--partition", "2024-01-04"])
         .failed(6, "step.exec");
     fs::create_dir(project.path("work")).unwrap();
     project

@@ -7,7 +7,7 @@ use tokio::process::{Child, Command};
 
 /// Waits for a word. Where none comes, the process that was to say it is gone, and the group of the child is ended.
 const SCRIPT: &str =
-    r#"read -r word; [ "$word" = done ] || { kill -TERM -- "-$1"; sleep "$2"; kill -KILL -- "-$1"; }"#;
+    r#"read -r word; [ "$word" = done ] || { kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"; }"#;
 
 /// A small process beside the child: it outlives a worker that is killed, and ends the child's process group then, so that
 /// no two attempts at a step go on at once.
