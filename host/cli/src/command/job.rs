@@ -34,7 +34,11 @@ fn list(project: &Project, output: &Output) -> Result<(), Errors> {
         table.row([
             name.to_string(),
             wanted.assets.len().to_string(),
-            slices(&wanted),
+            if wanted.steps {
+                String::new()
+            } else {
+                slices(&wanted)
+            },
             match &job.value.select {
                 Some(select) => select.0.join(", "),
                 None => counted(job.value.steps.len(), "step"),
