@@ -150,7 +150,7 @@ impl Exec<'_> {
     fn spawn(&self, environment: Variables, pipes: &Pipes<'_>) -> Result<Child> {
         let mut words = Vec::new();
         for word in &self.decl.command {
-            words.push(self.step.fill("exec.command", word)?);
+            words.push(self.step.fill("command", word)?);
         }
         let Some((program, arguments)) = words.split_first() else {
             return Err(self.failed("step.exec", "there is no program to run".to_owned()));
@@ -212,7 +212,7 @@ impl Exec<'_> {
                 secrets.extend(used);
                 filled.as_str().unwrap_or_default().to_owned()
             } else {
-                self.step.fill(&format!("exec.env.{name}"), text)?
+                self.step.fill(&format!("env {name}"), text)?
             };
             if value.contains('\0') {
                 let message = format!("the value of `{name}` has a NUL in it");

@@ -17,7 +17,7 @@ const MAX_ROWS: usize = 10_000;
 
 /// Asks; the answer is `{"count": 2, "rows": [{"id": 1}, {"id": 2}]}`.
 pub(super) async fn ask(project: &Arc<Project>, step: &StepWork, decl: &SqlStepDecl) -> Result<Value> {
-    let sql = step.fill_with("sql.query", &decl.query, &literal)?;
+    let sql = step.fill_with("query", &decl.query, &literal)?;
     let (_, mut batches) = project.query(&sql, decl.memory.0).await.map_err(first)?;
     let mut writer = ArrayWriter::new(Vec::new());
     let mut count = 0;

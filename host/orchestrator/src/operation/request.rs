@@ -19,8 +19,8 @@ pub(super) async fn send(project: &Arc<Project>, step: &StepWork, decl: &HttpSte
     let name = format!("step {}", step.step.name);
     let mut grant = decl.grant();
     // What holds references is filled apart from what holds values of steps, so that no value can name a secret.
-    let headers = values(step, "http.headers", &mut grant.headers)?;
-    let query = values(step, "http.query", &mut grant.query)?;
+    let headers = values(step, "headers", &mut grant.headers)?;
+    let query = values(step, "query", &mut grant.query)?;
     let grants = project.http_grants(&[grant])?;
     let (mut grants, secrets) = project.with_grant_secrets(&grants)?;
     let Some(grant) = grants.first_mut() else {
@@ -30,17 +30,17 @@ pub(super) async fn send(project: &Arc<Project>, step: &StepWork, decl: &HttpSte
     grant.query.extend(query);
     let encoded = |value: &Value| utf8_percent_encode(&plain(value), NON_ALPHANUMERIC).to_string();
     let path = match &decl.path {
-        Some(path) => step.fill_with("http.path", path, &encoded)?,
+        Some(path) => step.fill_with("path", path, &encoded)?,
         None => String::new(),
     };
     let (content_type, body) = match &decl.body {
         None => (None, Vec::new()),
         Some(Value::String(text)) => {
-            let text = step.fill("http.body", text)?;
+            let text = step.fill("body", text)?;
             (Some("text/plain; charset=utf-8"), text.into_bytes())
         }
         Some(body) => {
-            let body = step.fill_value("http.body", body)?;
+            let body = step.fill_value("body", body)?;
             (Some("application/json"), body.to_string().into_bytes())
         }
     };

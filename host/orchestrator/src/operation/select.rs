@@ -26,7 +26,7 @@ pub(super) async fn select(
 ) -> Result<(Value, Vec<Item>)> {
     let assets = project.select(&decl.select.0).map_err(first)?;
     let key = match &decl.partition {
-        Some(text) => Some(OneOrMany(vec![step.fill("materialize.partition", text)?])),
+        Some(text) => Some(OneOrMany(vec![step.fill("partition", text)?])),
         None => None,
     };
     let mut items = Vec::new();
