@@ -2,7 +2,7 @@
 
 use crate::failures::Failures;
 use crate::process::{self, phase};
-use crate::services::{aws, clickhouse, clock, oci, old_clickhouse, postgres, s3};
+use crate::services::{aws, clickhouse, clock, oci, old_clickhouse, pipes, postgres, s3};
 use crate::{guests, setup, venv};
 
 /// Installs and starts what the tests need, runs them, and stops what it started. With arguments, which go to
@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .env(aws::URL_VARIABLE, secrets.address())
         .env(oci::HOST_VARIABLE, artifacts.address())
         .env(clickhouse::URL_VARIABLE, warehouse.address())
-        .env(clickhouse::PYTHON_VARIABLE, clickhouse::python()?);
+        .env(clickhouse::PYTHON_VARIABLE, clickhouse::python()?)
+        .env(pipes::PYTHON_VARIABLE, pipes::python()?);
     if let Some(old) = &old {
         command.env(old_clickhouse::URL_VARIABLE, old.address());
     }

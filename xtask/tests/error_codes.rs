@@ -16,6 +16,9 @@ const NOT_CODES: &[&str] = &[
     "plugin.wasm",
     "plugin.wasm.minisig",
     "release.json",
+    // Files between the host and a child process.
+    "context.json",
+    "messages.jsonl",
     // Annotations of an artifact in an OCI registry.
     "dev.tidegate.release",
     "dev.tidegate.minisig",

@@ -266,7 +266,7 @@ fn slices_are_stale_one_by_one() {
         .tidegate(&["run", "clean", "--partition", "eu"])
         .succeeded();
     project.tidegate(&["run", "total"]).succeeded();
-    let slices = |name: &str| {
+    let stands_of = |name: &str| {
         let listed = project.json(&["asset", "list", name]);
         listed[0]["staleness"]["reasons"].clone()
     };

@@ -116,6 +116,14 @@ pub enum OrchestratorError {
         /// Its target.
         target: Option<String>,
     },
+    /// The job of a run has other steps than when the run was asked for.
+    #[error("the job `{job}` has other steps now than when run {run} was asked for")]
+    StepsChanged {
+        /// Which run.
+        run: RunId,
+        /// Its job.
+        job: AssetName,
+    },
     /// No run has that id.
     #[error("there is no run `{0}`")]
     UnknownRun(String),
@@ -187,9 +195,11 @@ impl From<OrchestratorError> for Error {
                 .hint("a cancelled backfill is over; make another with `--missing`"),
             OrchestratorError::Timeout { .. } => Self::new(Kind::Resource, "attempt.timeout", message)
                 .later()
-                .hint("give the asset a longer `timeout`, or slice it into partitions"),
+                .hint("give it a longer `timeout`, or less to do at once: slice an asset into partitions"),
             OrchestratorError::OtherTarget { .. } => Self::new(Kind::Usage, "run.other_target", message)
                 .hint("a run is taken up again with the target that it began with"),
+            OrchestratorError::StepsChanged { .. } => Self::new(Kind::Usage, "run.steps_changed", message)
+                .hint("start a new one with `tidegate job launch`, or give the job its old steps back"),
             OrchestratorError::UnknownRun(_) => {
                 Self::new(Kind::Usage, "run.unknown", message).hint("`tidegate runs list` shows the runs")
             }

@@ -9,6 +9,7 @@ mod daemon;
 mod engine;
 mod error;
 mod instigate;
+mod operation;
 mod project;
 mod run;
 mod stale;

@@ -47,12 +47,13 @@ pub use connector::{
 };
 pub use destination::{LoadRequest, PluginDestination, check_destination};
 pub use error::{Fault, PluginError, PluginName};
-pub use http::{Fetched, fetch};
+pub use http::{Ask, Fetched, ask, fetch};
 pub use instance::{InstanceGrant, Opening};
 pub use interfaces::Interfaces;
 pub use limits::MAX_LOG_LINES_PER_CALL;
 pub use manifest::{Manifest, Wishes};
 pub use runtime::Runtime;
+pub use secrets::Secrets;
 pub use section::{manifest_json, with_manifest};
 pub use sensor::{Evaluation, Outcome, PluginSensor, RunRequest};
 pub use shape::{Lineage, OutputColumn};

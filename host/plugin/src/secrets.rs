@@ -8,10 +8,11 @@ const MASK: &str = "***";
 
 /// The secrets of one step's config, in every form that a config or a debug print gives them. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets(Arc<[String]>);
+pub struct Secrets(Arc<[String]>);
 
 impl Secrets {
-    pub(crate) fn new(values: &[String]) -> Self {
+    /// The secrets of these values; empty ones are none.
+    pub fn new(values: &[String]) -> Self {
         let json = |text: &str| {
             let quoted = serde_json::Value::from(text).to_string();
             quoted[1..quoted.len() - 1].to_owned()
@@ -39,7 +40,8 @@ impl Secrets {
         Self(forms.into())
     }
 
-    pub(crate) fn redact(&self, text: String) -> String {
+    /// The text without the secrets.
+    pub fn redact(&self, text: String) -> String {
         let mut text = text;
         for form in self.0.iter() {
             if text.contains(form.as_str()) {
@@ -47,6 +49,20 @@ impl Secrets {
             }
         }
         text
+    }
+
+    /// The value with no secret in any of its texts and keys.
+    pub fn redact_value(&self, value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => Value::String(self.redact(text)),
+            Value::Array(items) => items.into_iter().map(|item| self.redact_value(item)).collect(),
+            Value::Object(entries) => entries
+                .into_iter()
+                .map(|(key, value)| (self.redact(key), self.redact_value(value)))
+                .collect(),
+            other => other,
+        }
     }
 }
 

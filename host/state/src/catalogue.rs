@@ -76,6 +76,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("partition_key", Text),
             ("position", Integer),
             ("state", Text),
+            ("result", Json),
         ],
         order: "run, asset, partition_key",
         sequence: None,

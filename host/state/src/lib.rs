@@ -35,6 +35,7 @@ mod run_list;
 mod runs;
 mod slots;
 mod sqlite;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;

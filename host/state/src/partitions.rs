@@ -16,6 +16,7 @@ struct Row {
     asset: String,
     partition_key: String,
     partition_state: String,
+    result: Option<Json<Value>>,
     #[sqlx(flatten)]
     attempt: AttemptRow,
 }
@@ -64,7 +65,7 @@ impl AttemptRow {
 pub(crate) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<RunPartition>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
         sqlx::query_as(
-            "SELECT p.asset, p.partition_key, p.state AS partition_state, a.attempt, a.epoch, a.worker, a.state,
+            "SELECT p.asset, p.partition_key, p.state AS partition_state, p.result, a.attempt, a.epoch, a.worker, a.state,
                     a.started_at, a.lease_until, a.finished_at, a.error
              FROM run_partitions p
              LEFT JOIN attempts a ON a.run = p.run AND a.asset = p.asset AND a.partition_key = p.partition_key
@@ -87,6 +88,7 @@ pub(crate) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<RunPartition>,
                 partition: PartitionKey(row.partition_key),
                 state: from_text("partition state", &row.partition_state, PartitionState::parse)?,
                 attempts: attempt.into_iter().collect(),
+                result: row.result.map(|result| result.0),
             }),
         }
     }

@@ -45,6 +45,9 @@ pub(crate) async fn runs(pool: &Pool, before: DateTime<Utc>, most: u32) -> Resul
     for run in &ended {
         drain(pool, *run, before).await?;
     }
+    for run in &ended {
+        forget_steps(pool, *run, before).await?;
+    }
     let removed = on_pool!(pool, |db| {
         let mut delete = QueryBuilder::new("DELETE FROM runs WHERE id IN (");
         let mut ids = delete.separated(", ");
@@ -63,6 +66,23 @@ pub(crate) async fn runs(pool: &Pool, before: DateTime<Utc>, most: u32) -> Resul
             .rows_affected()
     });
     Ok(removed)
+}
+
+/// The fences of a run's steps go with it: no other run has the same ones. Those of assets stay.
+async fn forget_steps(pool: &Pool, run: Uuid, before: DateTime<Utc>) -> Result<(), StateError> {
+    on_pool!(pool, |db| {
+        sqlx::query(
+            "DELETE FROM fences WHERE (asset, partition_key) IN
+                   (SELECT asset, partition_key FROM run_partitions WHERE run = $1 AND partition_key LIKE 'step:%')
+               AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND updated_at < $2
+                           AND state IN ('succeeded', 'failed', 'cancelled'))",
+        )
+        .bind(run)
+        .bind(before)
+        .execute(db)
+        .await?;
+    });
+    Ok(())
 }
 
 /// Removes a run's events until so few are left that they can go with it.

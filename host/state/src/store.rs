@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::port::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, Inserted, Materialization, NewRun,
-    PartitionState, QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StoredEvent,
+    PartitionState, QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StepEnd,
+    StoredEvent,
 };
 use tidegate_core::{Error, Result};
 
@@ -14,7 +15,7 @@ use crate::error::StateError;
 use crate::pool::Pool;
 use crate::{
     checkpoints, claims, events, fence, materializations, partitions, postgres, quarantine, run_list, runs,
-    sqlite,
+    sqlite, steps,
 };
 
 /// The state of runs in SQLite or Postgres. A clone shares the connections.
@@ -117,6 +118,10 @@ impl StateStore for SqlStateStore {
         quarantined: &[QuarantineEntry],
     ) -> Result<bool> {
         Ok(fence::finish(&self.pool, attempt, materialization, quarantined).await?)
+    }
+
+    async fn finish_step(&self, attempt: &AttemptKey, end: &StepEnd) -> Result<bool> {
+        Ok(steps::finish(&self.pool, attempt, end).await?)
     }
 
     async fn put_checkpoint(

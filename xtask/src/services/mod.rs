@@ -8,6 +8,7 @@ pub(crate) mod clock;
 mod daemon;
 pub(crate) mod oci;
 pub(crate) mod old_clickhouse;
+pub(crate) mod pipes;
 pub(crate) mod postgres;
 pub(crate) mod s3;
 

@@ -95,6 +95,9 @@ pub(crate) enum RunsCommand {
         /// Only of this asset.
         #[arg(long)]
         asset: Option<String>,
+        /// Only of this step of its job.
+        #[arg(long, conflicts_with = "asset")]
+        step: Option<String>,
     },
     /// Wait until a run has ended; the exit code tells how.
     Wait {

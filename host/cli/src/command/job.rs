@@ -12,7 +12,8 @@ use tidegate_orchestrator::{Launch, OrchestratorError, Project, Wanted};
 use crate::arguments::{JobCommand, LaunchJob, ProjectAt};
 use crate::command::backfill;
 use crate::command::run::{STOPPING, orchestrator, show as show_report, stop_when_told};
-use crate::output::{Output, Table, Watch, brief};
+use crate::command::steps;
+use crate::output::{Output, Table, Watch, brief, counted};
 use crate::session;
 
 pub(crate) async fn run(at: &ProjectAt, command: &JobCommand, output: &Output) -> Result<ExitCode, Errors> {
@@ -40,8 +41,15 @@ fn list(project: &Project, output: &Output) -> Result<(), Errors> {
         table.row([
             name.to_string(),
             wanted.assets.len().to_string(),
-            slices(&wanted),
-            job.value.select.0.join(", "),
+            if wanted.steps {
+                String::new()
+            } else {
+                slices(&wanted)
+            },
+            match &job.value.select {
+                Some(select) => select.0.join(", "),
+                None => counted(job.value.steps.len(), "step"),
+            },
             brief(job.value.description.as_deref().unwrap_or_default()),
         ]);
         listed.push(json!({"name": name, "description": job.value.description, "wanted": wanted}));
@@ -77,8 +85,12 @@ fn show(project: &Project, job: &str, output: &Output) -> Result<(), Errors> {
             .iter()
             .map(tidegate_core::plan::AssetName::as_str)
             .collect();
-        say!("  assets     {}", names.join(", "));
-        say!("  partition  {}", slices(&wanted));
+        if !wanted.steps || !names.is_empty() {
+            say!("  assets     {}", names.join(", "));
+        }
+        if !wanted.steps {
+            say!("  partition  {}", slices(&wanted));
+        }
         for (key, value) in &wanted.tags {
             say!("  tag        {key}={value}");
         }
@@ -90,6 +102,10 @@ fn show(project: &Project, job: &str, output: &Output) -> Result<(), Errors> {
         }
         if let Some(retry) = &job.retry {
             say!("  attempts   {}", retry.max_attempts);
+        }
+        if wanted.steps {
+            say!();
+            steps::declared(job).print();
         }
         say!("\nnext: tidegate job launch {}", job.name);
     });

@@ -21,4 +21,5 @@ pub(crate) mod schema;
 pub(crate) mod sensor;
 pub(crate) mod serve;
 pub(crate) mod state;
+pub(crate) mod steps;
 mod ticks;

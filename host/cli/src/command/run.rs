@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{ProjectAt, Queue, Run};
 use crate::command::plan::location;
+use crate::command::steps;
 use crate::output::{Output, Table, Watch, bytes, duration, grouped, printable};
 use crate::session;
 
@@ -166,7 +167,12 @@ pub(crate) fn show(
             };
             complain!("{}{more}\n", error.render());
         }
-        table(report, plans, project, launch.dry_run).print();
+        if launch.steps_of.is_some() {
+            steps::reported(report).print();
+        }
+        if !plans.is_empty() {
+            table(report, plans, project, launch.dry_run).print();
+        }
         for outcome in &report.partitions {
             for verdict in &outcome.verdicts {
                 let slice = if outcome.partition.is_whole() {
@@ -178,7 +184,7 @@ pub(crate) fn show(
             }
         }
         say!();
-        for line in next(report, launch.dry_run, launch.limit_rows) {
+        for line in next(report, launch) {
             say!("{line}");
         }
     });
@@ -265,7 +271,7 @@ fn table(report: &RunReport, plans: &[AssetPlan], project: &Project, dry_run: bo
 }
 
 /// What to type next.
-fn next(report: &RunReport, dry_run: bool, limit: Option<u64>) -> Vec<String> {
+fn next(report: &RunReport, launch: &Launch) -> Vec<String> {
     let rejected = report.partitions.iter().find_map(|outcome| {
         outcome
             .counts
@@ -274,11 +280,11 @@ fn next(report: &RunReport, dry_run: bool, limit: Option<u64>) -> Vec<String> {
             .map(|_| outcome.asset.to_string())
     });
     let mut lines = Vec::new();
-    if dry_run {
+    if launch.dry_run {
         lines.push("nothing was loaded; leave --dry-run out to load".to_owned());
         return lines;
     }
-    if let Some(limit) = limit {
+    if let Some(limit) = launch.limit_rows {
         lines.push(format!(
             "each source was stopped after {} rows: what lies there now is that much and no more",
             grouped(limit)
@@ -290,7 +296,10 @@ fn next(report: &RunReport, dry_run: bool, limit: Option<u64>) -> Vec<String> {
             report.run,
             duration(report.duration_ms)
         ));
-        lines.push("next: tidegate asset list".to_owned());
+        lines.push(match launch.steps_of {
+            Some(_) => format!("next: tidegate runs show {}", report.run),
+            None => "next: tidegate asset list".to_owned(),
+        });
     } else {
         lines.push(format!("run {} {}", report.run, report.state.text()));
         lines.push("next: tidegate runs logs latest; mend the cause; tidegate runs retry latest".to_owned());

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate_core::port::{EventKind, RunFilter, RunPartition, RunState, Verdict};
-use tidegate_core::{Error, Errors};
+use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{Launch, Orchestrator, OrchestratorError, Project};
 
 use crate::arguments::{ListRuns, ProjectAt, RunAlias, RunsCommand};
 use crate::command::run::{STOPPING, orchestrator, said, show as show_report, stop_when_told};
+use crate::command::steps;
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
 
@@ -21,7 +22,9 @@ pub(crate) async fn run(at: &ProjectAt, command: &RunsCommand, output: &Output) 
     match command {
         RunsCommand::List(wanted) => list(&project, &filter(&project, wanted)?, output).await,
         RunsCommand::Show { run } => show(&project, run, output).await,
-        RunsCommand::Logs { run, asset } => logs(&project, run, asset.as_deref(), output).await,
+        RunsCommand::Logs { run, asset, step } => {
+            logs(&project, run, asset.as_deref(), step.as_deref(), output).await
+        }
         RunsCommand::Wait { run } => wait(&project, run, output).await,
         RunsCommand::Cancel { run } => cancel(&project, run, output).await,
         RunsCommand::Delete(wanted) => delete(&project, &wanted.runs, output).await,
@@ -99,6 +102,13 @@ async fn list(project: &Arc<Project>, filter: &RunFilter, output: &Output) -> Re
 
 /// What a run was asked for, as it would be typed.
 fn request(request: &Value) -> String {
+    if let Some(job) = request["steps_of"].as_str() {
+        let partition = request["partition"].as_str();
+        return match partition {
+            Some(key) => format!("job {job} --partition {key}"),
+            None => format!("job {job}"),
+        };
+    }
     let mut words: Vec<String> = request["assets"]
         .as_array()
         .into_iter()
@@ -139,7 +149,8 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
     let partitions = orchestrator.state.run_partitions(run.id).await?;
     let done = orchestrator.state.run_materializations(run.id).await?;
     let events = orchestrator.state.events(run.id, 0, MAX_EVENTS).await?;
-    let shown = json!({"run": run, "partitions": partitions, "materializations": done, "events": events});
+    let steps = steps::listed(&partitions, &events);
+    let shown = json!({"run": run, "steps": steps, "partitions": partitions, "materializations": done, "events": events});
     output.show(&shown, || {
         say!("run {}: {}", run.id, run.state.text());
         say!(
@@ -151,6 +162,11 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
             say!("{}", error.render());
         }
         say!();
+        let steps = steps::kept(&partitions, &events);
+        if !steps.is_empty() {
+            steps.print();
+            say!();
+        }
         let mut table = Table::new(&[
             "asset",
             "partition",
@@ -161,7 +177,7 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
             ">time",
             "error",
         ]);
-        for partition in &partitions {
+        for partition in partitions.iter().filter(|each| each.partition.step().is_none()) {
             let mine = done
                 .iter()
                 .find(|each| each.asset == partition.asset && each.partition == partition.partition);
@@ -178,7 +194,9 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
                     .map_or(String::new(), |error| error.code.clone()),
             ]);
         }
-        table.print();
+        if !table.is_empty() {
+            table.print();
+        }
         for stored in events
             .iter()
             .filter(|stored| stored.event.kind == EventKind::Checked)
@@ -203,15 +221,27 @@ async fn logs(
     project: &Arc<Project>,
     run: &str,
     asset: Option<&str>,
+    step: Option<&str>,
     output: &Output,
 ) -> Result<ExitCode, Errors> {
     let asset = asset.map(|name| session::asset(project, name)).transpose()?;
     let orchestrator = viewer(project).await?;
     let run = orchestrator.find_run(run).await?;
     let partitions = orchestrator.state.run_partitions(run.id).await?;
+    let is_step = |each: &&RunPartition| {
+        step.is_none_or(|name| each.partition.step().is_some() && each.asset.as_str() == name)
+    };
+    if let Some(name) = step
+        && !partitions.iter().any(|each| is_step(&each))
+    {
+        let message = format!("run {} has no step `{name}`", run.id);
+        let error = Error::new(Kind::Usage, "run.unknown_step", message);
+        return Err(error.hint("`tidegate runs show` lists its steps").into());
+    }
     for partition in partitions
         .iter()
         .filter(|each| asset.as_ref().is_none_or(|name| each.asset == *name))
+        .filter(is_step)
     {
         for attempt in &partition.attempts {
             print_log(&orchestrator, run.id, partition, attempt.attempt, output).await?;

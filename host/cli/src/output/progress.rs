@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tidegate_core::Error;
-use tidegate_core::plan::{AssetName, PartitionKey, RunId};
+use tidegate_core::plan::{AssetName, PartitionKey, RunId, StepPlace};
 use tidegate_core::port::PartitionState;
 use tidegate_orchestrator::{PartitionOutcome, RunObserver};
 
@@ -59,7 +59,7 @@ impl Watch {
 }
 
 fn name(asset: &AssetName, partition: &PartitionKey) -> String {
-    if partition.is_whole() {
+    if partition.is_whole() || partition.step() == Some(StepPlace::Whole) {
         asset.to_string()
     } else {
         format!("{asset} {partition}")
@@ -118,12 +118,11 @@ impl RunObserver for Watch {
         }
         match outcome.state {
             PartitionState::Succeeded => {
-                let rows = outcome.counts.as_ref().map_or(0, |counts| counts.loaded);
-                self.line(&format!(
-                    "{name}: {} rows in {}",
-                    grouped(rows),
-                    duration(outcome.duration_ms)
-                ));
+                let took = duration(outcome.duration_ms);
+                self.line(&match &outcome.counts {
+                    Some(counts) => format!("{name}: {} rows in {took}", grouped(counts.loaded)),
+                    None => format!("{name}: done in {took}"),
+                });
             }
             PartitionState::Skipped => self.line(&format!("{name}: skipped")),
             _ => self.line(&format!("{name}: failed")),

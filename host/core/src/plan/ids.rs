@@ -85,11 +85,47 @@ impl PartitionKey {
     pub fn is_whole(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// What stands in the place of a slice for a step of a job: the run, so that a step of one run is no other's, and of a
+    /// step that is made for many values the number of one, from 0.
+    pub fn of_step(run: RunId, place: StepPlace) -> Self {
+        Self(match place {
+            StepPlace::Whole => format!("{STEP}{run}"),
+            StepPlace::Item(index) => format!("{STEP}{run}:{index}"),
+        })
+    }
+
+    /// What of a step this is; none for the slice of an asset.
+    pub fn step(&self) -> Option<StepPlace> {
+        let rest = self.0.strip_prefix(STEP)?;
+        let (run, index) = match rest.split_once(':') {
+            Some((run, index)) => (run, Some(index.parse().ok()?)),
+            None => (rest, None),
+        };
+        run.parse::<uuid::Uuid>().ok()?;
+        Some(index.map_or(StepPlace::Whole, StepPlace::Item))
+    }
+}
+
+/// What the key of a step begins with.
+const STEP: &str = "step:";
+
+/// What of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepPlace {
+    /// The step.
+    Whole,
+    /// What it does for one of its values, from 0.
+    Item(u32),
 }
 
 impl fmt::Display for PartitionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_whole() { "-" } else { &self.0 })
+        match self.step() {
+            Some(StepPlace::Item(index)) => write!(f, "#{index}"),
+            Some(StepPlace::Whole) => f.write_str("-"),
+            None => f.write_str(if self.is_whole() { "-" } else { &self.0 }),
+        }
     }
 }
 

@@ -1,18 +1,21 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
 mod cron;
+mod expression;
 mod graph;
 mod ids;
 mod mapping;
 mod partition;
 mod selection;
 mod task;
+mod template;
 mod timetable;
 mod wall_clock;
 
 pub use cron::{Cron, CronError};
+pub use expression::{Expression, ExpressionError, Path, ValueKind};
 pub use graph::{Graph, GraphError};
-pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
+pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, StepPlace, WorkerId};
 pub use mapping::{Mapping, MappingError, TimeMapping, Upstream};
 pub use partition::{
     Bound, Cadence, Keys, Partition, PartitionError, PartitionRange, PartitionStatus, Partitioning,
@@ -24,4 +27,5 @@ pub use task::{
     CheckSpec, CheckpointPolicy, DestinationSpec, GrantSpec, LoadToken, OnReject, PartitionTask, SliceRule,
     SourceSlice, SourceSpec, SqlSpec, SqlTable, Step, StepSpec, TaskReceipt,
 };
+pub use template::{Template, plain};
 pub use timetable::{Due, Timetable, TimetableError};

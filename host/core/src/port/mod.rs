@@ -34,7 +34,7 @@ pub use state::{
     AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
     Claiming, Event, EventKind, Input, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader,
     LeaderStore, MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned,
-    QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore,
+    QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd,
     StepTotal, StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome,
     TickRecord, TickStore, Ticked, WorkerRecord,
 };

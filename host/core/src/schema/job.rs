@@ -1,4 +1,4 @@
-//! `kind: Job`: assets that are run together, under a name.
+//! `kind: Job`: assets that are run together, or steps, under a name.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::duration::Millis;
 use super::one_or_many::OneOrMany;
 use super::retry::RetryDecl;
+use super::step::StepDecl;
 use crate::plan::AssetName;
 
-/// Assets that are run together, under a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Assets that are run together, or steps that are done one after the other, under a name: one of `select` and `steps`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// The job's name.
@@ -20,7 +21,11 @@ pub struct Job {
     #[serde(default)]
     pub description: Option<String>,
     /// Its assets, by name or as the selection syntax has it: `group:sales`, `+orders`.
-    pub select: OneOrMany,
+    #[serde(default)]
+    pub select: Option<OneOrMany>,
+    /// Its steps, where it does other work than to materialize what it selects.
+    #[serde(default)]
+    pub steps: Vec<StepDecl>,
     /// The slices of a run that names none: `latest` is the one that ended last, `none` every one that there is, all else
     /// keys, each a run of its own. Without it `latest`, where the assets have slices.
     #[serde(default)]

@@ -33,9 +33,24 @@ pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
         };
         walk(&asset.document, &asset.document.root, "", &config, errors);
     }
-    let plain = loaded.jobs.values().map(|job| &job.document);
-    for document in plain.chain(loaded.schedules.values().map(|schedule| &schedule.document)) {
-        walk(document, &document.root, "", &|_| false, errors);
+    for job in loaded.jobs.values() {
+        let config = |pointer: &str| {
+            let parts: Vec<&str> = pointer.split('/').collect();
+            matches!(
+                parts.as_slice(),
+                ["", "steps", _, "exec", "env"] | ["", "steps", _, "http", "headers" | "query" | "basic"]
+            )
+        };
+        walk(&job.document, &job.document.root, "", &config, errors);
+    }
+    for schedule in loaded.schedules.values() {
+        walk(
+            &schedule.document,
+            &schedule.document.root,
+            "",
+            &|_| false,
+            errors,
+        );
     }
     for sensor in loaded.sensors.values() {
         let config = |pointer: &str| {
@@ -70,7 +85,7 @@ fn walk(
         NodeKind::String(text) if has_reference(text) => errors.push(
             document
                 .error("schema.reference", pointer, "a reference may not stand here")
-                .hint("references are filled in in the `config` of a resource or a plugin, and in `headers`, `query` and `basic` of `http`, only"),
+                .hint("references are filled in in the `config` of a resource or a plugin, in `headers`, `query` and `basic` of `http`, and in `env` of `exec`, only"),
         ),
         NodeKind::List(items) => {
             for (index, item) in items.iter().enumerate() {

@@ -4,6 +4,7 @@ mod cursor;
 mod http;
 mod instigators;
 mod partition;
+mod steps;
 mod target;
 mod transform;
 mod work;
@@ -11,6 +12,7 @@ mod work;
 use std::collections::BTreeSet;
 
 pub use http::{GrantFault, grant_faults};
+pub use steps::{MAX_ITEMS, needed_before};
 
 use super::asset::Asset;
 use super::document::Document;

@@ -17,7 +17,7 @@ use tidegate_flow::{BoundStep, Conform, Input, Parts, Progress, can_pull};
 use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
-use super::log::AttemptLog;
+use super::log::{AttemptLog, log_name};
 use super::slices::{Slices, SlicesSource};
 use crate::project::{Project, bind_sql};
 use crate::run::{LEASE_MS, RunObserver, fenced};
@@ -46,7 +46,10 @@ pub struct LocalEngine {
 impl Engine for LocalEngine {
     async fn run(&self, task: EncodedTask) -> Result<TaskReceipt> {
         let task = task.decode()?;
-        let log = Arc::new(AttemptLog::new(self.artifacts.clone(), &task));
+        let log = Arc::new(AttemptLog::new(
+            self.artifacts.clone(),
+            log_name(task.run, &task.asset, &task.key(), task.attempt),
+        ));
         log.say(
             LogLevel::Info,
             format!("attempt {} of {} {} begins", task.attempt, task.asset, task.key()),
@@ -238,7 +241,7 @@ fn unreachable_contract() -> Error {
 }
 
 /// Prolongs the lease until the attempt ends; stops the attempt where a newer one has taken over.
-async fn heartbeat(
+pub(crate) async fn heartbeat(
     state: Arc<dyn StateStore>,
     key: AttemptKey,
     cancel: CancellationToken,

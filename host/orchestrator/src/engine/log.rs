@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use serde_json::json;
 use tidegate_core::Result;
-use tidegate_core::plan::{AssetName, PartitionKey, PartitionTask, RunId};
+use tidegate_core::plan::{AssetName, PartitionKey, RunId, StepPlace};
 use tidegate_core::port::ArtifactStore;
 use tidegate_plugin::{LogLevel, LogLine, LogSink};
 
@@ -27,15 +27,21 @@ struct Held {
 
 /// The artifact that holds an attempt's log.
 pub(crate) fn log_name(run: RunId, asset: &AssetName, partition: &PartitionKey, attempt: u32) -> String {
-    let slice = if partition.is_whole() { "all" } else { &partition.0 };
+    let slice = match partition.step() {
+        Some(StepPlace::Item(index)) => &format!("{index}"),
+        Some(StepPlace::Whole) => "all",
+        None if partition.is_whole() => "all",
+        None => &partition.0,
+    };
     format!("logs/{run}/{asset}/{slice}/{attempt:04}.jsonl")
 }
 
 impl AttemptLog {
-    pub(crate) fn new(artifacts: Arc<dyn ArtifactStore>, task: &PartitionTask) -> Self {
+    /// The log of the attempt that a name of [`log_name`] is of.
+    pub(crate) fn new(artifacts: Arc<dyn ArtifactStore>, name: String) -> Self {
         Self {
             artifacts,
-            name: log_name(task.run, &task.asset, &task.key(), task.attempt),
+            name,
             held: Mutex::default(),
         }
     }

@@ -5,4 +5,5 @@ mod log;
 mod slices;
 
 pub use local::LocalEngine;
-pub(crate) use log::log_name;
+pub(crate) use local::heartbeat;
+pub(crate) use log::{AttemptLog, log_name};

@@ -27,13 +27,20 @@ impl Project {
     pub fn check_instigators(&self) -> Vec<Error> {
         let mut errors = Vec::new();
         for job in self.loaded.jobs.values() {
-            self.check_selection(&job.document, Some(&job.value.select), &mut errors);
+            self.check_selection(&job.document, "/select", job.value.select.as_ref(), &mut errors);
+            for (index, step) in job.value.steps.iter().enumerate() {
+                let pointer = format!("/steps/{index}/materialize/select");
+                let select = step.materialize.as_ref().map(|each| &each.select);
+                self.check_selection(&job.document, &pointer, select, &mut errors);
+            }
         }
         for schedule in self.loaded.schedules.values() {
-            self.check_selection(&schedule.document, schedule.value.select.as_ref(), &mut errors);
+            let select = schedule.value.select.as_ref();
+            self.check_selection(&schedule.document, "/select", select, &mut errors);
         }
         for sensor in self.loaded.sensors.values() {
-            self.check_selection(&sensor.document, sensor.value.select.as_ref(), &mut errors);
+            let select = sensor.value.select.as_ref();
+            self.check_selection(&sensor.document, "/select", select, &mut errors);
             if let Some(plugin) = &sensor.value.plugin
                 && let Err(error) = self.sensor_plugin(plugin)
             {
@@ -43,10 +50,16 @@ impl Project {
         errors
     }
 
-    fn check_selection(&self, document: &Document, select: Option<&OneOrMany>, errors: &mut Vec<Error>) {
+    fn check_selection(
+        &self,
+        document: &Document,
+        pointer: &str,
+        select: Option<&OneOrMany>,
+        errors: &mut Vec<Error>,
+    ) {
         let Some(OneOrMany(texts)) = select else { return };
         let mut placed = |message: String, hint: Option<String>| {
-            let mut error = document.error("schema.selection", "/select", message);
+            let mut error = document.error("schema.selection", pointer, message);
             error.hint = hint;
             errors.push(error);
         };

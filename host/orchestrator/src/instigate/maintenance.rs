@@ -29,7 +29,7 @@ impl Project {
 }
 
 /// Of several errors the one that is kept with a tick.
-pub(super) fn first(errors: Errors) -> Error {
+pub(crate) fn first(errors: Errors) -> Error {
     let mut errors = errors.0.into_iter();
     errors
         .next()

@@ -13,7 +13,9 @@ mod slices;
 mod standing;
 mod wanted;
 
+pub(crate) use maintenance::first;
 pub use schedules::{Schedules, next_ticks};
 pub use sensors::{Evaluated, Sensors, evaluate};
+pub(crate) use slices::Slices;
 pub use standing::{Standing, State};
 pub use wanted::Wanted;

@@ -12,7 +12,7 @@ use crate::run::dynamic_keys;
 
 /// The slices of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Slices {
+pub(crate) enum Slices {
     /// Of each asset the one that had ended last.
     Latest(DateTime<Utc>),
     /// Every one that there is.
@@ -23,7 +23,7 @@ pub(super) enum Slices {
 
 impl Slices {
     /// What a document's `partition` means at an instant: the slices of each run.
-    pub(super) fn of(choice: Option<&OneOrMany>, at: DateTime<Utc>) -> Vec<Self> {
+    pub(crate) fn of(choice: Option<&OneOrMany>, at: DateTime<Utc>) -> Vec<Self> {
         match choice.map(|OneOrMany(keys)| keys.as_slice()) {
             None => vec![Self::Latest(at)],
             Some([word]) if word == "latest" => vec![Self::Latest(at)],
@@ -33,7 +33,7 @@ impl Slices {
     }
 
     /// The one key that the run names, if it names one.
-    pub(super) fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
             Self::Latest(_) | Self::All(_) => None,
@@ -42,7 +42,7 @@ impl Slices {
 
     /// The asset partitions, in the order of the assets; an asset without slices is one by itself. Empty where no slice of
     /// any asset has ended.
-    pub(super) async fn items(
+    pub(crate) async fn items(
         &self,
         project: &Project,
         state: &dyn StateStore,

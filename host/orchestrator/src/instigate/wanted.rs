@@ -23,6 +23,8 @@ pub struct Wanted {
     pub assets: Vec<AssetName>,
     /// Which slices, as it is written; none for `latest`.
     pub partition: Option<Vec<String>>,
+    /// Whether it is a job with steps. The assets are those that its steps materialize.
+    pub steps: bool,
     /// The tags of its runs.
     pub tags: BTreeMap<String, String>,
     /// The priority of its runs.
@@ -49,9 +51,14 @@ impl Wanted {
     }
 
     fn of_job(project: &Project, job: &Job) -> Result<Self, Errors> {
+        let assets = match &job.select {
+            Some(select) => selected(project, select)?,
+            None => made_by(project, job)?,
+        };
         Ok(Self {
             job: Some(job.name.clone()),
-            assets: selected(project, &job.select)?,
+            assets,
+            steps: !job.steps.is_empty(),
             partition: job.partition.clone().map(|keys| keys.0),
             tags: job.tags.clone(),
             priority: job.priority,
@@ -98,6 +105,7 @@ impl Wanted {
                 job: None,
                 assets: selected(project, select.unwrap_or(&OneOrMany::default()))?,
                 partition: None,
+                steps: false,
                 tags: BTreeMap::new(),
                 priority: 0,
                 timeout_ms: None,
@@ -131,6 +139,10 @@ impl Wanted {
                 Some(slice) if several => format!("{key}:{slice}"),
                 _ => key.to_owned(),
             });
+            if self.steps {
+                runs.push(self.step_run(project, slices.key(), key)?);
+                continue;
+            }
             let items = slices.items(project, state, &self.assets).await?;
             if !items.is_empty() {
                 runs.push(self.run(project, slices.key(), items, key));
@@ -146,7 +158,23 @@ impl Wanted {
         partitions: Vec<(AssetName, PartitionKey)>,
         run_key: Option<String>,
     ) -> NewRun {
+        self.launch(project, slice)
+            .new_run(partitions, self.options(run_key))
+    }
+
+    /// A run of the job's steps. The slice is theirs to make something of.
+    fn step_run(&self, project: &Project, slice: Option<&str>, run_key: Option<String>) -> Result<NewRun> {
+        let name = self.job.as_ref().map_or("", AssetName::as_str);
+        let job = &project.job(name)?.value;
         let launch = Launch {
+            steps_of: self.job.clone(),
+            ..self.launch(project, slice)
+        };
+        Ok(launch.new_step_run(job, self.options(run_key)))
+    }
+
+    fn launch(&self, project: &Project, slice: Option<&str>) -> Launch {
+        Launch {
             assets: self.assets.clone(),
             partition: slice.map(str::to_owned),
             full_refresh: self.full_refresh,
@@ -155,14 +183,16 @@ impl Wanted {
             timeout_ms: self.timeout_ms,
             retry: self.retry,
             ..Launch::default()
-        };
-        let options = QueueOptions {
+        }
+    }
+
+    fn options(&self, run_key: Option<String>) -> QueueOptions {
+        QueueOptions {
             priority: self.priority,
             job: self.job.as_ref().map(ToString::to_string),
             tags: self.tags.clone(),
             run_key,
-        };
-        launch.new_run(partitions, options)
+        }
     }
 }
 
@@ -173,6 +203,13 @@ fn selected(project: &Project, select: &OneOrMany) -> Result<Vec<AssetName>, Err
         return Err(Error::from(OrchestratorError::NothingSelected).into());
     }
     Ok(assets)
+}
+
+/// The assets that the steps of a job materialize.
+fn made_by(project: &Project, job: &Job) -> Result<Vec<AssetName>, Errors> {
+    let materialize = job.steps.iter().filter_map(|step| step.materialize.as_ref());
+    let selections: Vec<String> = materialize.flat_map(|each| each.select.0.clone()).collect();
+    project.select(&selections)
 }
 
 /// There is no job, schedule or sensor of a name.

@@ -17,6 +17,7 @@ use super::LEASE_MS;
 use super::orchestrator::Orchestrator;
 use super::report::PartitionOutcome;
 use super::request::Launch;
+use super::work::Work;
 use crate::engine::LocalEngine;
 use crate::error::OrchestratorError;
 use crate::project::AssetPlan;
@@ -28,6 +29,14 @@ const WAIT_MS: (u64, u64) = (20, 1_000);
 /// How long an attempt that took too long is given to stop by itself, in milliseconds.
 const GRACE_MS: u64 = 10_000;
 
+/// What came of an attempt that succeeded.
+enum Made {
+    /// What was loaded.
+    Asset(Box<TaskReceipt>),
+    /// What a step gave.
+    Step(serde_json::Value),
+}
+
 impl Orchestrator {
     /// Tries as often as the asset's policy says. An error is the outcome's, not the caller's: the other partitions of the
     /// run go on.
@@ -35,47 +44,50 @@ impl Orchestrator {
         &self,
         run: RunId,
         launch: &Launch,
-        plan: &AssetPlan,
+        work: Work,
         partition: PartitionKey,
         cancel: &CancellationToken,
     ) -> PartitionOutcome {
         let started = Instant::now();
         let mut made = 0;
         let done = loop {
-            let done = self.attempt(run, launch, plan, &partition, cancel).await;
+            let done = self.attempt(run, launch, &work, &partition, cancel).await;
             made += 1;
             let Err(error) = &done else { break done };
-            let retry = launch.retry.as_ref().unwrap_or(&plan.policy.retry);
-            let delay = retry.delay_ms(made, error, spread());
+            let delay = work.retry(launch).delay_ms(made, error, spread());
             let Some(delay_ms) = delay.filter(|_| !launch.dry_run) else {
                 break done;
             };
-            self.observer.retrying(&plan.name, &partition, error, delay_ms);
+            self.observer.retrying(work.name(), &partition, error, delay_ms);
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
                 () = cancel.cancelled() => break done,
             }
         };
-        let (state, load, counts, verdicts, error) = match done {
-            Ok(receipt) => (
-                PartitionState::Succeeded,
-                receipt.load,
-                Some(receipt.counts),
-                receipt.verdicts,
-                None,
-            ),
-            Err(error) => (PartitionState::Failed, None, None, Vec::new(), Some(error)),
-        };
-        PartitionOutcome {
-            asset: plan.name.clone(),
+        let mut outcome = PartitionOutcome {
+            asset: work.name().clone(),
             partition,
-            state,
-            load,
-            counts,
-            verdicts,
+            state: PartitionState::Succeeded,
+            load: None,
+            counts: None,
+            verdicts: Vec::new(),
             duration_ms: started.elapsed().as_millis() as u64,
-            error,
+            result: None,
+            error: None,
+        };
+        match done {
+            Ok(Made::Asset(receipt)) => {
+                outcome.load = receipt.load;
+                outcome.counts = Some(receipt.counts);
+                outcome.verdicts = receipt.verdicts;
+            }
+            Ok(Made::Step(result)) => outcome.result = Some(result),
+            Err(error) => {
+                outcome.state = PartitionState::Failed;
+                outcome.error = Some(error);
+            }
         }
+        outcome
     }
 
     /// Tries once.
@@ -83,16 +95,25 @@ impl Orchestrator {
         &self,
         run: RunId,
         launch: &Launch,
-        plan: &AssetPlan,
+        work: &Work,
         partition: &PartitionKey,
         cancel: &CancellationToken,
-    ) -> Result<TaskReceipt> {
-        if launch.dry_run {
+    ) -> Result<Made> {
+        if let (true, Work::Asset(plan)) = (launch.dry_run, work) {
             let _place = self.place(cancel).await?;
-            return self.rehearse(run, launch, plan, partition, cancel).await;
+            let receipt = self.rehearse(run, launch, plan, partition, cancel).await?;
+            return Ok(Made::Asset(Box::new(receipt)));
         }
-        let (key, _place) = self.claim(run, plan, partition, cancel).await?;
-        self.materialize(launch, plan, &key, Instant::now(), cancel).await
+        let (key, _place) = self.claim(run, work, partition, cancel).await?;
+        match work {
+            Work::Asset(plan) => {
+                let receipt = self
+                    .materialize(launch, plan, &key, Instant::now(), cancel)
+                    .await?;
+                Ok(Made::Asset(Box::new(receipt)))
+            }
+            Work::Step(step) => Ok(Made::Step(self.perform(step, &key, cancel).await?)),
+        }
     }
 
     /// Waits for a place among the attempts of this process.
@@ -189,24 +210,27 @@ impl Orchestrator {
     async fn claim(
         &self,
         run: RunId,
-        plan: &AssetPlan,
+        work: &Work,
         partition: &PartitionKey,
         cancel: &CancellationToken,
     ) -> Result<(AttemptKey, SemaphorePermit<'_>)> {
         let mut wait_ms = WAIT_MS.0;
-        let slice_place = slice_place(plan, partition);
+        let slice_place = match work {
+            Work::Asset(plan) => slice_place(plan, partition),
+            Work::Step(_) => None,
+        };
         loop {
             let place = self.place(cancel).await?;
             let at = Utc::now();
             let dead = self.workers.dead();
             let claiming = Claiming {
                 run,
-                asset: &plan.name,
+                asset: work.name(),
                 partition,
                 place: slice_place.as_ref(),
                 worker: self.workers.id(),
                 dead: &dead,
-                pools: &plan.policy.pools,
+                pools: work.pools(),
                 at,
                 lease_until: at + TimeDelta::milliseconds(LEASE_MS as i64),
             };
@@ -214,7 +238,7 @@ impl Orchestrator {
                 Claim::Granted(key) => return Ok((key, place)),
                 Claim::Held { run, worker, .. } if !self.waits() => {
                     return Err(OrchestratorError::Held {
-                        asset: plan.name.clone(),
+                        asset: work.name().clone(),
                         partition: partition.clone(),
                         run,
                         worker,
@@ -332,7 +356,8 @@ pub(crate) fn fenced(key: &AttemptKey) -> Error {
     .into()
 }
 
-fn stopped() -> Error {
+/// Somebody asked for the work to stop.
+pub(crate) fn stopped() -> Error {
     Error::new(
         Kind::Cancelled,
         "run.cancelled",

@@ -1,12 +1,16 @@
 //! Runs that this process carries out itself, from what was asked for to what came of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tidegate_core::plan::RunId;
-use tidegate_core::port::{NewRun, PartitionState, RunState};
+use serde_json::json;
+use tidegate_core::plan::{AssetName, RunId, StepPlace};
+use tidegate_core::port::{Event, EventKind, NewRun, PartitionState, RunPartition, RunState};
+use tidegate_core::schema::Job;
 use tidegate_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +19,9 @@ use super::order::{Item, Next, Order};
 use super::report::{PartitionOutcome, RunReport};
 use super::request::{Launch, QueueOptions};
 use super::transition::StateError;
+use super::work::Plan;
+use crate::error::OrchestratorError;
+use crate::operation::StepOrder;
 use crate::project::AssetPlan;
 
 /// What becomes of a run that goes on when its process is to stop.
@@ -34,8 +41,9 @@ impl Orchestrator {
             return self.carry_out_now(run, launch, plans).await;
         }
         let plans = self.keep(launch, plans);
-        self.work(run.id, launch, &plans, run.partitions, &self.cancel)
-            .await
+        self.observer.run_started(run.id, run.partitions.len());
+        let plan = Plan::Assets(Order::new(&plans, run.partitions), &plans);
+        self.work(run.id, launch, plan, &self.cancel).await
     }
 
     /// Inserts a run and carries it out, here and now.
@@ -89,6 +97,15 @@ impl Orchestrator {
         stopped: Stopped,
         cancel: &CancellationToken,
     ) -> Result<RunReport> {
+        let partitions = self.state.run_partitions(run).await?;
+        let job = match self.job_of(run, launch, &partitions) {
+            Ok(job) => job,
+            Err(error) => {
+                self.advance(run, RunState::Starting, RunState::Failed, Some(&error))
+                    .await?;
+                return Err(error);
+            }
+        };
         let started = self
             .advance(run, RunState::Starting, RunState::Running, None)
             .await;
@@ -97,15 +114,43 @@ impl Orchestrator {
             Err(error) if error.code == StateError::CODE && self.stopping(run).await? => cancel.cancel(),
             started => started?,
         }
-        let left = self.state.run_partitions(run).await?;
-        let items = left
-            .into_iter()
-            .filter(|partition| partition.state != PartitionState::Succeeded)
-            .map(|partition| (partition.asset, partition.partition))
-            .collect();
-        let report = self.work(run, launch, plans, items, cancel).await?;
+        let left = |partition: &RunPartition| partition.state != PartitionState::Succeeded;
+        let items = partitions.iter().filter(|partition| left(partition)).count();
+        self.observer.run_started(run, items);
+        let plan = match job {
+            Some(job) => {
+                let loaded = self.project.documents();
+                let order = StepOrder::new(run, job, loaded, launch, plans, partitions);
+                Plan::Steps(Box::new(order), plans)
+            }
+            None => {
+                let items = partitions.into_iter().filter(left);
+                let items = items.map(|partition| (partition.asset, partition.partition));
+                Plan::Assets(Order::new(plans, items.collect()), plans)
+            }
+        };
+        let report = self.work(run, launch, plan, cancel).await?;
         self.conclude(&report, stopped).await?;
         Ok(report)
+    }
+
+    /// The job whose steps a run does; refused where it is gone or has other steps than when the run was asked for.
+    fn job_of(&self, run: RunId, launch: &Launch, partitions: &[RunPartition]) -> Result<Option<&Job>> {
+        let Some(name) = &launch.steps_of else {
+            return Ok(None);
+        };
+        let job = &self.project.job(name.as_str())?.value;
+        let asked: BTreeSet<&AssetName> = partitions
+            .iter()
+            .filter(|partition| partition.partition.step() == Some(StepPlace::Whole))
+            .map(|partition| &partition.asset)
+            .collect();
+        let known: BTreeSet<&AssetName> = job.steps.iter().map(|step| &step.name).collect();
+        if asked == known {
+            return Ok(Some(job));
+        }
+        let job = job.name.clone();
+        Err(OrchestratorError::StepsChanged { run, job }.into())
     }
 
     /// Tells the state how a run ended, or that it waits for another worker.
@@ -144,30 +189,27 @@ impl Orchestrator {
         &self,
         run: RunId,
         launch: &Launch,
-        plans: &[Arc<AssetPlan>],
-        items: Vec<Item>,
+        mut order: Plan<'_>,
         cancel: &CancellationToken,
     ) -> Result<RunReport> {
         let started = Instant::now();
-        self.observer.run_started(run, items.len());
-        let mut order = Order::new(plans, items);
         let mut open = FuturesUnordered::new();
         let mut outcomes = Vec::new();
         loop {
             while open.len() < self.capacity && !cancel.is_cancelled() {
                 match order.next() {
                     Next::Begin(item) => {
-                        let Some(plan) = plans.iter().find(|plan| plan.name == item.0) else {
+                        let Some(work) = order.work(&item) else {
+                            let outcome = unprepared(item);
+                            order.ended(&outcome);
+                            outcomes.push(outcome);
                             continue;
                         };
-                        open.push(self.attempts(run, launch, plan, item.1, cancel));
+                        open.push(self.attempts(run, launch, work, item.1, cancel));
                     }
-                    Next::Skip(item) => {
+                    Next::Skip(item, why) => {
                         if !launch.dry_run {
-                            let (asset, key) = &item;
-                            self.state
-                                .set_partition_state(run, asset, key, PartitionState::Skipped)
-                                .await?;
+                            self.skip(run, &item, why).await?;
                         }
                         outcomes.push(self.skipped(item));
                     }
@@ -175,16 +217,18 @@ impl Orchestrator {
                 }
             }
             let Some(outcome) = open.next().await else { break };
-            let item = (outcome.asset.clone(), outcome.partition.clone());
-            order.ended(&item, outcome.state == PartitionState::Succeeded);
+            order.ended(&outcome);
             self.observer.finished(&outcome);
             outcomes.push(outcome);
         }
         // The state marks these with the run's end.
-        outcomes.extend(order.rest().into_iter().map(|item| self.skipped(item)));
-        let done = outcomes
-            .iter()
-            .all(|outcome| outcome.state == PartitionState::Succeeded);
+        let rest = order.rest();
+        // What is skipped while nothing failed is a step that was not to be done.
+        let done = rest.is_empty()
+            && outcomes
+                .iter()
+                .all(|outcome| outcome.state != PartitionState::Failed);
+        outcomes.extend(rest.into_iter().map(|item| self.skipped(item)));
         // Where the interrupt came too late to stop anything, nothing was stopped.
         let state = match (done, cancel.is_cancelled()) {
             (true, _) => RunState::Succeeded,
@@ -199,17 +243,28 @@ impl Orchestrator {
         })
     }
 
-    fn skipped(&self, (asset, partition): Item) -> PartitionOutcome {
-        let outcome = PartitionOutcome {
-            asset,
-            partition,
-            state: PartitionState::Skipped,
-            load: None,
-            counts: None,
-            verdicts: Vec::new(),
-            duration_ms: 0,
-            error: None,
+    /// Tells the state that an item is not done, and of a step why.
+    async fn skip(&self, run: RunId, (asset, key): &Item, why: String) -> Result<()> {
+        self.state
+            .set_partition_state(run, asset, key, PartitionState::Skipped)
+            .await?;
+        if key.step().is_none() {
+            return Ok(());
+        }
+        let event = Event {
+            run,
+            asset: Some(asset.clone()),
+            partition: Some(key.clone()),
+            attempt: None,
+            kind: EventKind::StepSkipped,
+            data: json!({"why": why}),
+            at: Utc::now(),
         };
+        self.state.append_events(&[event]).await.map(|_| ())
+    }
+
+    fn skipped(&self, item: Item) -> PartitionOutcome {
+        let outcome = not_made(item, PartitionState::Skipped);
         self.observer.finished(&outcome);
         outcome
     }
@@ -226,5 +281,30 @@ impl Orchestrator {
         change.holder = Some(self.workers.id().clone());
         change.error = error.cloned();
         super::transition::transition(self.state.as_ref(), &change).await
+    }
+}
+
+fn not_made((asset, partition): Item, state: PartitionState) -> PartitionOutcome {
+    PartitionOutcome {
+        asset,
+        partition,
+        state,
+        load: None,
+        counts: None,
+        verdicts: Vec::new(),
+        duration_ms: 0,
+        result: None,
+        error: None,
+    }
+}
+
+/// An asset that a run is to make and that was not prepared: the schema has changed since it was asked for.
+fn unprepared(item: Item) -> PartitionOutcome {
+    let name = item.0.to_string();
+    let hint = "the schema has changed since the run began; start a new one".to_owned();
+    let error = OrchestratorError::UnknownAsset { name, hint };
+    PartitionOutcome {
+        error: Some(error.into()),
+        ..not_made(item, PartitionState::Failed)
     }
 }

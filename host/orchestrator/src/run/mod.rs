@@ -18,13 +18,15 @@ mod request;
 mod retry;
 mod slices;
 mod transition;
+mod work;
 mod worker;
 mod workers;
 
-pub(crate) use attempt::fenced;
+pub(crate) use attempt::{fenced, stopped};
 pub(crate) use lost::Lost;
 pub use observe::{RunObserver, Silent};
 pub use orchestrator::Orchestrator;
+pub(crate) use order::{Item, Next, Order};
 pub use outside::{report, slice_of, unless_held};
 pub use report::{PartitionOutcome, RunReport};
 pub use request::{Launch, QueueOptions};

@@ -30,7 +30,8 @@ pub(crate) enum Next {
     /// This one may begin.
     Begin(Item),
     /// This one cannot be done: something that it is made from was not.
-    Skip(Item),
+    /// And why.
+    Skip(Item, String),
     /// Something must end first.
     Wait,
     /// Nothing is left.
@@ -39,17 +40,23 @@ pub(crate) enum Next {
 
 impl<'a> Order<'a> {
     pub(crate) fn new(plans: &'a [Arc<AssetPlan>], waiting: Vec<Item>) -> Self {
-        let mut left = Slices::new();
-        for (asset, key) in &waiting {
-            left.entry(asset.clone()).or_default().insert(key.clone());
-        }
-        Self {
+        let mut order = Self {
             plans: plans.iter().map(|plan| (&plan.name, plan.as_ref())).collect(),
-            waiting: waiting.into(),
+            waiting: VecDeque::new(),
             open: 0,
-            left,
+            left: Slices::new(),
             bad: Slices::new(),
+        };
+        order.add(waiting);
+        order
+    }
+
+    /// More work, behind what there is; none of it is there already.
+    pub(crate) fn add(&mut self, items: Vec<Item>) {
+        for (asset, key) in &items {
+            self.left.entry(asset.clone()).or_default().insert(key.clone());
         }
+        self.waiting.extend(items);
     }
 
     pub(crate) fn next(&mut self) -> Next {
@@ -60,7 +67,8 @@ impl<'a> Order<'a> {
         };
         if self.meets(&self.bad, &item) {
             self.close(&item, false);
-            return Next::Skip(item);
+            let why = "something that it is made from was not made";
+            return Next::Skip(item, why.to_owned());
         }
         self.open += 1;
         Next::Begin(item)
@@ -232,8 +240,8 @@ mod tests {
         let mut order = Order::new(&plans, work);
         assert_eq!(begin(&mut order), Some(item("a", "")));
         order.ended(&item("a", ""), false);
-        assert!(matches!(order.next(), Next::Skip(skipped) if skipped == item("b", "")));
-        assert!(matches!(order.next(), Next::Skip(skipped) if skipped == item("c", "")));
+        assert!(matches!(order.next(), Next::Skip(skipped, _) if skipped == item("b", "")));
+        assert!(matches!(order.next(), Next::Skip(skipped, _) if skipped == item("c", "")));
         assert_eq!(begin(&mut order), Some(item("d", "")));
         order.ended(&item("d", ""), true);
         assert!(matches!(order.next(), Next::Done));

@@ -22,6 +22,9 @@ pub struct PartitionOutcome {
     pub verdicts: Vec<Verdict>,
     /// How long the attempt took.
     pub duration_ms: u64,
+    /// What came of a step of a job; none of a slice of an asset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
     /// Why it failed.
     pub error: Option<Error>,
 }

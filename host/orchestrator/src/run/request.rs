@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
-use tidegate_core::plan::{AssetName, RunId};
+use tidegate_core::plan::{AssetName, PartitionKey, RunId, StepPlace};
 use tidegate_core::port::{Inserted, NewRun, RunRecord};
-use tidegate_core::schema::RetryDecl;
+use tidegate_core::schema::{Job, RetryDecl, StepDecl};
 use tidegate_core::{Error, Kind, Result};
 
 use super::orchestrator::Orchestrator;
@@ -39,6 +39,9 @@ pub struct Launch {
     /// The target that the assets go to; none for the destinations that they name.
     #[serde(default)]
     pub target: Option<String>,
+    /// The job whose steps are done; none for a run of assets. The assets are then those that its steps materialize.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps_of: Option<AssetName>,
     /// How long an attempt may take, in milliseconds, in place of what its asset says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -76,8 +79,19 @@ impl Launch {
 
     /// The run of this request, for whichever worker takes it; `items` is what it asks for, in the order of work.
     pub(crate) fn new_run(&self, items: Vec<Item>, options: QueueOptions) -> NewRun {
+        self.run_of(RunId(uuid::Uuid::now_v7()), items, options)
+    }
+
+    /// The same, of the steps of a job.
+    pub(crate) fn new_step_run(&self, job: &Job, options: QueueOptions) -> NewRun {
+        let run = RunId(uuid::Uuid::now_v7());
+        let item = |step: &StepDecl| (step.name.clone(), PartitionKey::of_step(run, StepPlace::Whole));
+        self.run_of(run, job.steps.iter().map(item).collect(), options)
+    }
+
+    fn run_of(&self, id: RunId, items: Vec<Item>, options: QueueOptions) -> NewRun {
         NewRun {
-            id: RunId(uuid::Uuid::now_v7()),
+            id,
             request: serde_json::to_value(self).unwrap_or_default(),
             partitions: items,
             worker: None,

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt as _, Full};
 use tidegate_core::port::{LogLine, LogSink};
 use tidegate_core::schema::HttpGrant;
 use tidegate_core::{Error, Kind};
@@ -32,6 +34,19 @@ impl LogSink for LastLine {
     }
 }
 
+/// What is asked beside what the grant says.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// The URL, which lies below that of the grant.
+    pub url: String,
+    /// The method; empty for GET.
+    pub method: String,
+    /// The type of the body.
+    pub content_type: Option<&'static str>,
+    /// The body.
+    pub body: Bytes,
+}
+
 /// Asks the URL of a grant itself, with GET. `grant` has its secrets filled in, and `secrets` are their values; `name` is what
 /// messages call whoever asks. An answer of any status is one.
 pub async fn fetch(
@@ -39,6 +54,21 @@ pub async fn fetch(
     grant: &HttpGrant,
     name: &str,
     secrets: &[String],
+) -> Result<Fetched, Error> {
+    let get = Ask {
+        url: grant.url.clone(),
+        ..Ask::default()
+    };
+    ask(runtime, grant, name, secrets, get).await
+}
+
+/// Asks what a grant allows, as [`fetch`] does. A method that is not safe to repeat is sent once, unless nothing was sent.
+pub async fn ask(
+    runtime: &Runtime,
+    grant: &HttpGrant,
+    name: &str,
+    secrets: &[String],
+    ask: Ask,
 ) -> Result<Fetched, Error> {
     let said = Arc::new(LastLine::default());
     let grants = std::slice::from_ref(grant);
@@ -49,9 +79,16 @@ pub async fn fetch(
             .later()
             .hint("look at the endpoint; `limits` and `private` say what the request may do")
     };
-    let request = http::Request::get(&grant.url)
-        .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
+    let method = if ask.method.is_empty() { "GET" } else { &ask.method };
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(&ask.url)
+        .body(Full::new(ask.body).map_err(|never| match never {}).boxed_unsync())
         .map_err(|error| failed(error.to_string()))?;
+    if let Some(kind) = ask.content_type {
+        let kind = HeaderValue::from_static(kind);
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+    }
     let exchange = gate
         .request(&request)
         .map_err(|refusal| failed(refusal.what).hint(refusal.hint))?;

@@ -20,7 +20,7 @@ mod retry;
 mod waits;
 
 pub(crate) use client::Client;
-pub use fetch::{Fetched, fetch};
+pub use fetch::{Ask, Fetched, ask, fetch};
 pub(crate) use gate::Gate;
 pub(crate) use granted::secret_forms;
 pub(crate) use waits::Waits;

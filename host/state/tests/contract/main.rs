@@ -23,5 +23,6 @@ mod queue;
 mod runs;
 mod slices;
 mod slots;
+mod steps;
 mod ticks;
 mod transfer;

@@ -60,6 +60,20 @@ pub struct RunPartition {
     pub state: PartitionState,
     /// The attempts so far, oldest first.
     pub attempts: Vec<AttemptRecord>,
+    /// What came of a step of a job that succeeded, for the steps behind it; none of a slice of an asset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+}
+
+/// How a step of a job ended well.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepEnd {
+    /// What came of it.
+    pub result: serde_json::Value,
+    /// What the run is to do beside what it did already: the step for each of its values, or slices of assets.
+    pub items: Vec<(AssetName, PartitionKey)>,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// One try.

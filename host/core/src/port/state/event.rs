@@ -27,11 +27,17 @@ pub enum EventKind {
     Checked,
     /// Somebody looked at an asset from outside, and told.
     Observed,
+    /// A step of a job ended well.
+    StepSucceeded,
+    /// A step of a job is not done, and why.
+    StepSkipped,
+    /// A child process told what it made, or how a check of it went.
+    Reported,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::RunState,
         Self::AttemptStarted,
         Self::Resumed,
@@ -41,6 +47,9 @@ impl EventKind {
         Self::Quarantined,
         Self::Checked,
         Self::Observed,
+        Self::StepSucceeded,
+        Self::StepSkipped,
+        Self::Reported,
     ];
 
     /// As the store writes it.
@@ -55,6 +64,9 @@ impl EventKind {
             Self::Quarantined => "quarantined",
             Self::Checked => "checked",
             Self::Observed => "observed",
+            Self::StepSucceeded => "step_succeeded",
+            Self::StepSkipped => "step_skipped",
+            Self::Reported => "reported",
         }
     }
 

@@ -21,7 +21,9 @@ use crate::error::{Error, Result};
 use crate::plan::{AssetName, PartitionKey, RunId};
 use crate::port::{AssetStore, PartitionStore};
 
-pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition};
+pub use attempt::{
+    AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition, StepEnd,
+};
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
@@ -96,6 +98,9 @@ pub trait StateStore:
         materialization: &Materialization,
         quarantined: &[QuarantineEntry],
     ) -> Result<bool>;
+    /// Ends an attempt at a step of a job with its result, and keeps the event of it. What the run is to do beside is
+    /// inserted behind its other work, pending; what is there already stays as it is.
+    async fn finish_step(&self, attempt: &AttemptKey, end: &StepEnd) -> Result<bool>;
     /// Keeps a checkpoint in place of the run's last for the asset partition, and the event of it.
     async fn put_checkpoint(
         &self,

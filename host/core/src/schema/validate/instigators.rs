@@ -30,7 +30,10 @@ pub(super) fn instigators(loaded: &LoadedProject, errors: &mut Vec<Error>) {
 
 fn job(placed: &Placed<Job>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
     let Placed { value, document } = placed;
-    select(document, &value.select, loaded, errors);
+    if let Some(selected) = &value.select {
+        select(document, "/select", selected, loaded, errors);
+    }
+    super::steps::steps(placed, loaded, errors);
     partition(document, value.partition.as_ref(), errors);
     tags(document, &value.tags, errors);
     if value.timeout.is_some_and(|timeout| timeout.0 == 0) {
@@ -241,7 +244,7 @@ fn launched(
         known_job(document, "/job", job, loaded, errors);
     }
     if let Some(selected) = selected {
-        select(document, selected, loaded, errors);
+        select(document, "/select", selected, loaded, errors);
     }
 }
 
@@ -260,16 +263,22 @@ fn known_job(
 
 /// Which assets a selection means is asked when everything is loaded; here, whether it can be read, and whether a plain
 /// name is one.
-fn select(document: &Document, selected: &OneOrMany, loaded: &LoadedProject, errors: &mut Vec<Error>) {
+pub(super) fn select(
+    document: &Document,
+    under: &str,
+    selected: &OneOrMany,
+    loaded: &LoadedProject,
+    errors: &mut Vec<Error>,
+) {
     if selected.0.is_empty() {
-        errors.push(document.error("schema.selection", "/select", "no asset is selected"));
+        errors.push(document.error("schema.selection", under, "no asset is selected"));
     }
     for (index, text) in selected.0.iter().enumerate() {
-        let listed = document.root.find(&format!("/select/{index}"), false).is_some();
+        let listed = document.root.find(&format!("{under}/{index}"), false).is_some();
         let pointer = if listed {
-            format!("/select/{index}")
+            format!("{under}/{index}")
         } else {
-            "/select".to_owned()
+            under.to_owned()
         };
         let name: Option<AssetName> = text.parse().ok();
         match name {
