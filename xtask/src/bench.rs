@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: builds in release and hands over to bench/run.py, which measures whole processes; with `clickhouse`,
-//! `postgres` or `s3`, to the script of that name, beside a server.
+//! `postgres` or `s3`, to the script of that name, beside a server. `graph` is measured here: `graph.rs`.
 
 use std::process::Command;
 
+use crate::graph;
 use crate::process::{self, phase};
 use crate::services::{clickhouse, postgres, s3};
 use crate::{guests, setup};
@@ -10,6 +11,10 @@ use crate::{guests, setup};
 /// Times Tidegate and a peer on the same work.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     phase("setup", setup::run)?;
+    if arguments.first().is_some_and(|first| first == "graph") {
+        let tidegate = phase("tidegate, release build", process::build_tidegate)?;
+        return graph::run(&tidegate);
+    }
     phase("plugins", || guests::build_rust().map(drop))?;
     let tidegate = phase("tidegate, release build", process::build_tidegate)?;
     let (script, arguments) = match arguments.split_first() {

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod failures;
+mod graph;
 mod guests;
 mod process;
 mod services;

@@ -66,7 +66,10 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
         Command::Check { locked, connect } => command::check::run(project, *locked, *connect, output).await,
         Command::Query(query) => command::query::run(project, query, output).await,
         Command::Plan(plan) => command::plan::run(project, plan, output).await,
-        Command::Run(run) => command::run::run(project, run, output).await,
+        Command::Run(typed) => match &typed.alias {
+            Some(alias) => command::runs::run_alias(project, alias, output).await,
+            None => command::run::run(project, &typed.run, output).await,
+        },
         Command::Asset { command } => command::asset::run(project, command, output).await,
         Command::Serve(serve) => command::serve::run(project, serve, output).await,
         Command::Backfill { command } => command::backfill::run(project, command, output).await,

@@ -8,10 +8,10 @@ use tidegate_core::plan::AssetName;
 use tidegate_core::port::{ArtifactStore, StateStore};
 use tidegate_core::schema::closest;
 use tidegate_core::{Error, Errors, Kind};
-use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig};
+use tidegate_orchestrator::{AssetPlan, Locking, OrchestratorError, Project, ProjectConfig, RunConfig};
 use tidegate_state::SqlStateStore;
 
-use crate::arguments::{ProjectAt, Selection};
+use crate::arguments::{Chosen, Config, ProjectAt, Selection};
 use crate::environment;
 
 /// Opens a project. `tidegate.lock` is written where it has to be.
@@ -92,20 +92,41 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
 }
 
 /// The assets of a selection, in the order in which they are made from each other.
-pub(crate) fn selected(project: &Project, selection: &Selection) -> Result<Vec<AssetName>, Error> {
-    let order = project.graph().order();
+pub(crate) fn selected(project: &Project, selection: &Selection) -> Result<Vec<AssetName>, Errors> {
     if selection.all {
-        return Ok(order);
+        return Ok(project.graph().order());
     }
-    let wanted = selection
-        .assets
-        .iter()
-        .map(|name| asset(project, name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if wanted.is_empty() {
-        return Err(OrchestratorError::NothingSelected.into());
+    chosen(project, &selection.chosen)
+}
+
+/// The assets that were chosen, in the order in which they are made from each other; an error where there are none.
+pub(crate) fn chosen(project: &Project, chosen: &Chosen) -> Result<Vec<AssetName>, Errors> {
+    for name in &chosen.named {
+        asset(project, name)?;
     }
-    Ok(order.into_iter().filter(|name| wanted.contains(name)).collect())
+    let names = project.select(&chosen.texts())?;
+    if names.is_empty() {
+        return Err(Error::from(OrchestratorError::NothingSelected).into());
+    }
+    Ok(names)
+}
+
+/// The config of a run, as it was typed or as a file has it.
+pub(crate) fn run_config(config: &Config) -> Result<RunConfig, Errors> {
+    let (text, shown) = match (&config.config_json, &config.config) {
+        (Some(text), _) => (text.clone(), "--config-json"),
+        (None, Some(text)) if text.trim_start().starts_with('{') => (text.clone(), "--config"),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let message = format!("cannot read the file `{path}`: {error}");
+                let hint = "--config takes JSON that begins with `{`, or the path of a file";
+                Error::new(Kind::Usage, "run.config_file", message).hint(hint)
+            })?;
+            (text, path.as_str())
+        }
+        (None, None) => return Ok(RunConfig::default()),
+    };
+    RunConfig::parse(text, shown)
 }
 
 /// The asset of a name.

@@ -84,8 +84,8 @@ fn a_new_project_goes_from_init_to_rows() {
     prints(
         &project,
         &["asset", "list"],
-        "asset group partitions rows bytes materialized description\n\
-         readings 1 4 SIZE DAY TIME One row a reading of a tide gauge.",
+        "asset group partitions rows bytes materialized stands description\n\
+         readings 1 4 SIZE DAY TIME up to date One row a reading of a tide gauge.",
     );
     let shown = project
         .tidegate(&["asset", "show", "readings"])
@@ -113,6 +113,10 @@ fn every_command_answers_in_json() {
         &["run", "--all"],
         &["asset", "list"],
         &["asset", "show", "readings"],
+        &["asset", "lineage", "readings.level"],
+        &["asset", "wipe", "readings"],
+        &["asset", "report", "readings", "--observation"],
+        &["run", "list"],
         &["runs", "list"],
         &["runs", "list", "--asset", "readings"],
         &["runs", "show", "latest"],

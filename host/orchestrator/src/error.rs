@@ -1,7 +1,7 @@
 //! What goes wrong around runs.
 
 use tidegate_core::plan::{AssetName, BackfillId, PartitionKey, RunId, WorkerId};
-use tidegate_core::port::BackfillState;
+use tidegate_core::port::{BackfillState, RunState};
 use tidegate_core::{Error, Kind};
 
 /// An error of the orchestrator itself.
@@ -70,6 +70,14 @@ pub enum OrchestratorError {
         run: RunId,
         /// Why not.
         why: String,
+    },
+    /// Only a run that has ended is deleted.
+    #[error("run {run} is {}", .state.text())]
+    NotEnded {
+        /// Which run.
+        run: RunId,
+        /// Its state.
+        state: RunState,
     },
     /// No slice is to be made.
     #[error("no partition is to be made")]
@@ -165,6 +173,8 @@ impl From<OrchestratorError> for Error {
                 Self::new(Kind::Usage, OrchestratorError::NOT_CANCELLABLE, message)
                     .hint("only a run that waits or goes on can be cancelled")
             }
+            OrchestratorError::NotEnded { .. } => Self::new(Kind::Usage, "run.not_ended", message)
+                .hint("cancel it with `tidegate runs cancel`, or wait with `tidegate runs wait`; then delete it"),
             OrchestratorError::NothingToBackfill => Self::new(Kind::Usage, "backfill.nothing", message)
                 .hint("`tidegate asset partitions ASSET` shows how they stand"),
             OrchestratorError::SlicedOtherwise(..) => {

@@ -11,6 +11,7 @@ mod error;
 mod instigate;
 mod project;
 mod run;
+mod stale;
 
 pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
 pub use daemon::{
@@ -22,11 +23,13 @@ pub use instigate::{
     Evaluated, Schedules, Sensors, Standing, State as StandingState, Wanted, evaluate, next_ticks,
 };
 pub use project::{
-    Above, AssetPlan, Found, HealthLimits, Lookup, PlannedStep, Project, ProjectConfig, ResourceHealth,
-    WorkPolicy, secret_names,
+    Above, AssetPlan, ColumnLineage, Found, HealthLimits, Lookup, Origin, PlannedStep, Project,
+    ProjectConfig, ResourceHealth, RunConfig, WorkPolicy, secret_names,
 };
 pub use run::{
     Launch, Orchestrator, PartitionOutcome, QueueOptions, RunObserver, RunReport, Silent, StateError,
-    WorkerConfig, Workers, add_dynamic_keys, dynamic_keys, remove_dynamic_keys,
+    WorkerConfig, Workers, add_dynamic_keys, dynamic_keys, remove_dynamic_keys, report, slice_of,
+    unless_held,
 };
+pub use stale::{AssetStanding, Stale, standing};
 pub use tidegate_plugin::package::Locking;

@@ -9,6 +9,7 @@
 mod pool;
 
 mod address;
+mod asset_store;
 mod backfills;
 mod catalogue;
 mod checkpoints;
@@ -29,6 +30,7 @@ mod prune;
 mod quarantine;
 mod queue;
 mod ranges;
+mod report;
 mod run_list;
 mod runs;
 mod slots;
@@ -39,6 +41,8 @@ mod tests;
 mod ticks;
 mod transfer;
 mod values;
+mod versions;
+mod wipe;
 mod workers;
 
 pub use store::SqlStateStore;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
-use tidegate_core::plan::{AssetName, Epoch, PartitionKey, RunId};
+use tidegate_core::plan::{AssetName, Digest, Epoch, PartitionKey, RunId};
 use tidegate_core::port::{Materialization, Watermark};
 
 use crate::error::StateError;
@@ -18,6 +18,10 @@ pub(crate) struct Columns {
     pub(crate) plugins: Json<Value>,
     pub(crate) duration_ms: i64,
     pub(crate) watermark: Option<Json<Value>>,
+    pub(crate) code_version: Option<String>,
+    pub(crate) inputs: Option<Json<Value>>,
+    pub(crate) metadata: Option<Json<Value>>,
+    pub(crate) external: bool,
 }
 
 impl Columns {
@@ -32,18 +36,39 @@ impl Columns {
                 .watermark
                 .clone()
                 .map(|watermark| Json(watermark.0)),
+            code_version: materialization.code_version.as_ref().map(ToString::to_string),
+            inputs: materialization
+                .inputs
+                .as_ref()
+                .map(|inputs| to_json("the inputs", inputs))
+                .transpose()?,
+            metadata: (!materialization.metadata.is_empty())
+                .then(|| to_json("the metadata", &materialization.metadata))
+                .transpose()?,
+            external: materialization.external,
         })
     }
 }
 
-/// Inserts a materialization under its attempt's key: that is the one that the fence was checked for.
+/// Inserts a materialization under its attempt's key: that is the one that the fence was checked for, so it is the newest
+/// of its slice.
 macro_rules! insert {
     ($tx:ident, $attempt:ident, $columns:expr) => {{
+        sqlx::query(
+            "INSERT INTO newest_materializations (asset, partition_key, epoch) VALUES ($1, $2, $3)
+             ON CONFLICT (asset, partition_key) DO UPDATE SET epoch = $3",
+        )
+        .bind($attempt.asset.as_str())
+        .bind($attempt.partition.0.as_str())
+        .bind($attempt.epoch.0)
+        .execute(&mut *$tx)
+        .await?;
         let columns: &crate::materializations::Columns = $columns;
         sqlx::query(
             "INSERT INTO materializations
-                 (run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                 (run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark,
+                  code_version, inputs, metadata, external)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind($attempt.run.0)
         .bind($attempt.asset.as_str())
@@ -55,6 +80,10 @@ macro_rules! insert {
         .bind(&columns.plugins)
         .bind(columns.duration_ms)
         .bind(&columns.watermark)
+        .bind(columns.code_version.as_deref())
+        .bind(&columns.inputs)
+        .bind(&columns.metadata)
+        .bind(columns.external)
         .execute(&mut *$tx)
         .await?;
     }};
@@ -73,6 +102,10 @@ struct Row {
     plugins: Json<Value>,
     duration_ms: i64,
     watermark: Option<Json<Value>>,
+    code_version: Option<String>,
+    inputs: Option<Json<Value>>,
+    metadata: Option<Json<Value>>,
+    external: Option<bool>,
 }
 
 impl TryFrom<Row> for Materialization {
@@ -90,14 +123,27 @@ impl TryFrom<Row> for Materialization {
             plugins: from_json("plugins", row.plugins)?,
             duration_ms: from_integer("duration", row.duration_ms)?,
             watermark: row.watermark.map(|watermark| Watermark(watermark.0)),
+            code_version: row.code_version.map(digest).transpose()?,
+            inputs: row.inputs.map(|inputs| from_json("inputs", inputs)).transpose()?,
+            metadata: row
+                .metadata
+                .map(|metadata| from_json("metadata", metadata))
+                .transpose()?
+                .unwrap_or_default(),
+            external: row.external.unwrap_or_default(),
         })
     }
+}
+
+/// A digest as it was written.
+pub(crate) fn digest(text: String) -> Result<Digest, StateError> {
+    from_json("a digest", Json(Value::String(text)))
 }
 
 /// The newest materialization of every slice of an asset.
 pub(crate) const NEWEST: &str =
     "SELECT m.run, m.asset, m.partition_key, m.epoch, m.at, m.load, m.counts, m.plugins, m.duration_ms,
-            m.watermark
+            m.watermark, m.code_version, m.inputs, m.metadata, m.external
      FROM materializations m
      JOIN (SELECT partition_key, MAX(epoch) AS epoch FROM materializations
            WHERE asset = $1 GROUP BY partition_key) newest
@@ -115,7 +161,8 @@ pub(crate) async fn newest(pool: &Pool, asset: &AssetName) -> Result<Vec<Materia
 
 /// The newest of one slice; a lookup of the index that holds each epoch once.
 pub(crate) const LAST: &str =
-    "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark
+    "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark,
+            code_version, inputs, metadata, external
      FROM materializations WHERE asset = $1 AND partition_key = $2 ORDER BY epoch DESC LIMIT 1";
 
 pub(crate) async fn last(
@@ -136,7 +183,8 @@ pub(crate) async fn last(
 pub(crate) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<Materialization>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
         sqlx::query_as(
-            "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark
+            "SELECT run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms, watermark,
+            code_version, inputs, metadata, external
              FROM materializations WHERE run = $1 ORDER BY sequence",
         )
         .bind(run.0)

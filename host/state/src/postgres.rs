@@ -46,6 +46,10 @@ pub(crate) fn go_on_from(_table: &str, sequence: &str, last: i64) -> Vec<String>
 pub(crate) const LOCK_FENCE: &str =
     "SELECT epoch FROM fences WHERE asset = $1 AND partition_key = $2 FOR UPDATE";
 
+/// Makes all slices of an asset the transaction's own until it ends, in the order of their keys, as everybody takes them.
+pub(crate) const LOCK_FENCES: &str =
+    "SELECT epoch FROM fences WHERE asset = $1 ORDER BY partition_key FOR UPDATE";
+
 /// Makes the ranges of an asset the transaction's own until it ends. Taken behind [`LOCK_FENCE`], where both are.
 pub(crate) const LOCK_RANGES: &str = "SELECT cut FROM partition_cuts WHERE asset = $1 FOR UPDATE";
 

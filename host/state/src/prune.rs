@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
+use tidegate_core::plan::RunId;
 use tidegate_core::port::{EventKind, Pruned};
 
 use crate::error::StateError;
@@ -158,4 +159,20 @@ pub(crate) async fn count_events(
             .await?
     });
     Ok(count.unsigned_abs())
+}
+
+/// One run, with all of it at once, where it has ended.
+pub(crate) async fn one_run(pool: &Pool, run: RunId) -> Result<bool, StateError> {
+    let removed = in_transaction!(pool, |tx, dialect| {
+        sqlx::query(dialect::LOCK_RUN)
+            .bind(run.0)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM runs WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled')")
+            .bind(run.0)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+    });
+    Ok(removed == 1)
 }

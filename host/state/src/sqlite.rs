@@ -42,6 +42,9 @@ pub(crate) fn go_on_from(table: &str, _sequence: &str, last: i64) -> Vec<String>
 pub(crate) const LOCK_FENCE: &str = "SELECT epoch FROM fences WHERE asset = $1 AND partition_key = $2";
 
 /// Needs no lock of its own, see [`BEGIN`].
+pub(crate) const LOCK_FENCES: &str = "SELECT epoch FROM fences WHERE asset = $1";
+
+/// Needs no lock of its own, see [`BEGIN`].
 pub(crate) const LOCK_RANGES: &str = "SELECT cut FROM partition_cuts WHERE asset = $1";
 
 /// Needs no lock of its own, see [`BEGIN`].

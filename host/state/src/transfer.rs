@@ -318,6 +318,14 @@ async fn import(pool: &Pool, from: &mut (impl AsyncBufRead + Unpin + Send)) -> R
                             sqlx::query(AssertSqlSafe(text)).execute(&mut *tx).await?;
                         }
                     }
+                    // What was exported before this table was there does not hold it.
+                    sqlx::query(
+                        "INSERT INTO newest_materializations (asset, partition_key, epoch)
+                         SELECT asset, partition_key, MAX(epoch) FROM materializations WHERE true
+                         GROUP BY asset, partition_key ON CONFLICT DO NOTHING",
+                    )
+                    .execute(&mut *tx)
+                    .await?;
                     sqlx::query("UPDATE leader SET epoch = $1 WHERE one = 1 AND epoch < $1")
                         .bind(leader_epoch)
                         .execute(&mut *tx)

@@ -4,6 +4,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod clickhouse;
+pub(crate) mod clock;
 mod daemon;
 pub(crate) mod oci;
 pub(crate) mod old_clickhouse;

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::Chosen;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackfillCommand {
     /// Show what a backfill would do. Nothing is kept.
@@ -48,9 +50,15 @@ pub(crate) enum BackfillCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Backfill {
-    /// The assets, all sliced alike.
-    #[arg(value_name = "ASSET", required = true)]
-    pub(crate) assets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    #[command(flatten)]
+    pub(crate) options: BackfillOptions,
+}
+
+/// Which slices, and in which runs.
+#[derive(Debug, Args)]
+pub(crate) struct BackfillOptions {
     #[command(flatten)]
     pub(crate) slices: BackfillSlices,
     /// Slices a run, neighbours all.

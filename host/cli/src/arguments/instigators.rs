@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use tidegate_core::port::TickOutcome;
 
-use super::runs::tag;
+use super::BackfillOptions;
+use super::runs::{Config, tag};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobCommand {
@@ -20,6 +21,16 @@ pub(crate) enum JobCommand {
   tidegate job launch nightly
   tidegate job launch nightly --partition 2013-02 --queue --tag why=late-data")]
     Launch(LaunchJob),
+    /// Make many slices of a job's assets, a run each or a few: see `tidegate backfill`.
+    #[command(after_help = "Examples:
+  tidegate job backfill nightly --partition-range 2013-01...2013-06
+  tidegate job backfill nightly --missing --concurrency 4")]
+    Backfill {
+        /// Which.
+        job: String,
+        #[command(flatten)]
+        options: BackfillOptions,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -29,6 +40,8 @@ pub(crate) struct LaunchJob {
     /// `latest`, `none` for every slice, or a slice; more than once for a run each. As the job says, unless told.
     #[arg(long, value_name = "KEY")]
     pub(crate) partition: Vec<String>,
+    #[command(flatten)]
+    pub(crate) config: Config,
     /// Put the run into the queue for `tidegate serve`, and answer with its id.
     #[arg(long)]
     pub(crate) queue: bool,

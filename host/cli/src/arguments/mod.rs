@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod asset;
 mod backfill;
 mod instigators;
 mod runs;
@@ -12,9 +13,10 @@ use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
 
-pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
+pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
+pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
-pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
+pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
@@ -102,9 +104,12 @@ pub(crate) enum Command {
   tidegate run flights --partition-range 2013-02...2013-05
   tidegate run flights departures --limit 1000
   tidegate run flights --queue --priority 5 --tag team=sales
+  tidegate run --select '+orders' --select group:sales
+  tidegate run --stale --all
   tidegate run --all")]
-    Run(Run),
-    /// Look at assets.
+    #[command(args_conflicts_with_subcommands = true)]
+    Run(RunOrList),
+    /// Look at assets: how they stand, what they are made from; materialize them, and tell what was done elsewhere.
     Asset {
         #[command(subcommand)]
         command: AssetCommand,
@@ -186,14 +191,38 @@ pub(crate) enum Command {
     },
 }
 
+/// Assets, by name or as the selection syntax has it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Chosen {
+    /// The assets, by name or selected: `+orders`, `orders+2`, `group:sales and not tag:tier=bronze`, `raw_*`.
+    #[arg(value_name = "SELECTION")]
+    pub(crate) assets: Vec<String>,
+    /// The same, by another spelling; more than once for all of several.
+    #[arg(long, short, value_name = "SELECTION")]
+    pub(crate) select: Vec<String>,
+    /// An asset by its name; more than once for several.
+    #[arg(short = 'a', long = "asset", value_name = "NAME")]
+    pub(crate) named: Vec<String>,
+}
+
+impl Chosen {
+    /// What was selected, each as it was typed. A name means the asset of that name, however it is spelt.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        [&self.assets, &self.select, &self.named]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    }
+}
+
 /// Assets and the slices of them.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Selection {
-    /// The assets.
-    #[arg(value_name = "ASSET")]
-    pub(crate) assets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
     /// All assets.
-    #[arg(long, conflicts_with = "assets")]
+    #[arg(long, conflicts_with_all = ["assets", "select", "named"])]
     pub(crate) all: bool,
     /// Only this partition; without it, every one that there is.
     #[arg(long, value_name = "KEY")]
@@ -242,44 +271,6 @@ pub(crate) struct Plan {
     /// Make the changes at destinations by which nothing is lost: tables, columns, wider types.
     #[arg(long)]
     pub(crate) apply: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AssetCommand {
-    /// List the assets with their last materialization.
-    List,
-    /// Show an asset: columns, lineage, grants, partitions.
-    Show {
-        /// Which.
-        asset: String,
-    },
-    /// Show how an asset's partitions stand, or add and remove the keys of dynamic ones.
-    #[command(after_help = "Examples:
-  tidegate asset partitions flights
-  tidegate asset partitions invoices add acme zeta
-  tidegate run invoices --partition acme")]
-    Partitions {
-        /// Which.
-        asset: String,
-        #[command(subcommand)]
-        command: Option<PartitionsCommand>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PartitionsCommand {
-    /// Add keys to an asset's dynamic partitions; those that are there stay.
-    Add {
-        /// Which.
-        #[arg(required = true, value_name = "KEY")]
-        keys: Vec<String>,
-    },
-    /// Remove keys of an asset's dynamic partitions. What was loaded stays where it lies.
-    Remove {
-        /// Which.
-        #[arg(required = true, value_name = "KEY")]
-        keys: Vec<String>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,11 @@ use super::Selection;
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Only what is stale: never materialized, of changed code, or made from what has changed since.
+    #[arg(long)]
+    pub(crate) stale: bool,
+    #[command(flatten)]
+    pub(crate) config: Config,
     /// Read, transform and count, but load nothing and keep no state.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -22,6 +27,17 @@ pub(crate) struct Run {
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) queue: Queue,
+}
+
+/// Config of plugins for one run.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Config {
+    /// Keys over the config of plugins, as JSON or a file of YAML or JSON: `{assets: {ASSET: {PLUGIN: {KEY: VALUE}}}}`.
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) config: Option<String>,
+    /// The same, as JSON.
+    #[arg(long, value_name = "JSON", conflicts_with = "config")]
+    pub(crate) config_json: Option<String>,
 }
 
 /// Whether a run waits for a worker, and how.
@@ -66,23 +82,7 @@ pub(crate) enum ServeRole {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
     /// List runs, newest first.
-    List {
-        /// Only those of this asset.
-        #[arg(long)]
-        asset: Option<String>,
-        /// Only those in this state; more than once for several.
-        #[arg(long, value_name = "STATE", value_parser = state)]
-        state: Vec<tidegate_core::port::RunState>,
-        /// Only those of this job.
-        #[arg(long)]
-        job: Option<String>,
-        /// Only those with this tag; more than once for all of several.
-        #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
-        tag: Vec<(String, String)>,
-        /// So many at most.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
+    List(ListRuns),
     /// Show a run: partitions, attempts, rows.
     Show {
         /// The run's id, the beginning of it, or `latest`.
@@ -107,6 +107,8 @@ pub(crate) enum RunsCommand {
         /// The run's id, the beginning of it, or `latest`.
         run: String,
     },
+    /// Remove runs that have ended, with their events. What they loaded stays, and so do the materializations.
+    Delete(DeleteRuns),
     /// Take a run up again that failed or whose worker is gone: what succeeded stays.
     Retry {
         /// The run's id, the beginning of it, or `latest`.
@@ -116,6 +118,49 @@ pub(crate) enum RunsCommand {
         #[arg(long)]
         queue: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunOrList {
+    #[command(flatten)]
+    pub(crate) run: Run,
+    #[command(subcommand)]
+    pub(crate) alias: Option<RunAlias>,
+}
+
+/// `tidegate run list` and `run delete`, for who types them: the same as of `tidegate runs`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunAlias {
+    /// The same as `tidegate runs list`.
+    List(ListRuns),
+    /// The same as `tidegate runs delete`.
+    Delete(DeleteRuns),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListRuns {
+    /// Only those of this asset.
+    #[arg(long)]
+    pub(crate) asset: Option<String>,
+    /// Only those in this state; more than once for several.
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub(crate) state: Vec<tidegate_core::port::RunState>,
+    /// Only those of this job.
+    #[arg(long)]
+    pub(crate) job: Option<String>,
+    /// Only those with this tag; more than once for all of several.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
+    pub(crate) tag: Vec<(String, String)>,
+    /// So many at most.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteRuns {
+    /// The runs' ids, or the beginnings of them.
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
 }
 
 pub(super) fn tag(text: &str) -> Result<(String, String), String> {

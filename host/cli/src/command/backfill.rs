@@ -4,11 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_core::plan::AssetName;
 use tidegate_core::port::{BackfillState, RunState};
 use tidegate_core::{Errors, Kind};
 use tidegate_orchestrator::{BackfillRequest, BackfillStatus, Orchestrator, Slices};
 
-use crate::arguments::{Backfill, BackfillCommand, BackfillSlices, ProjectAt, Selection};
+use crate::arguments::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices, ProjectAt};
 use crate::command::run::orchestrator;
 use crate::output::{Output, Table, Watch, grouped};
 use crate::session;
@@ -29,7 +30,10 @@ pub(crate) async fn run(
     let find = async |text: &str| orchestrator.find_backfill(text).await;
     let status = match command {
         BackfillCommand::Plan(asked) => return plan(&orchestrator, asked, output).await,
-        BackfillCommand::Launch(asked) => return launch(&orchestrator, asked, output).await,
+        BackfillCommand::Launch(asked) => {
+            let request = request(&orchestrator, asked)?;
+            return launch(&orchestrator, &request, output).await;
+        }
         BackfillCommand::List { limit } => return list(&orchestrator, *limit, output).await,
         BackfillCommand::Wait { backfill } => return wait(&orchestrator, backfill, output).await,
         BackfillCommand::Show { backfill } => find(backfill).await?,
@@ -52,10 +56,16 @@ pub(crate) async fn run(
 
 /// What was asked for, with the assets in the order in which they are made from each other.
 fn request(orchestrator: &Orchestrator, asked: &Backfill) -> Result<BackfillRequest, Errors> {
-    let selection = Selection {
-        assets: asked.assets.clone(),
-        ..Selection::default()
-    };
+    let assets = session::chosen(&orchestrator.project, &asked.chosen)?;
+    Ok(of_assets(orchestrator, assets, &asked.options))
+}
+
+/// The same of a job's assets.
+pub(super) fn of_assets(
+    orchestrator: &Orchestrator,
+    assets: Vec<AssetName>,
+    asked: &BackfillOptions,
+) -> BackfillRequest {
     let BackfillSlices {
         partition_range,
         partition,
@@ -70,15 +80,15 @@ fn request(orchestrator: &Orchestrator, asked: &Backfill) -> Result<BackfillRequ
         None if *failed => Slices::Failed,
         None => Slices::All,
     };
-    Ok(BackfillRequest {
-        assets: session::selected(&orchestrator.project, &selection)?,
+    BackfillRequest {
+        assets,
         slices,
         run_slices: asked.run_slices as usize,
         concurrency: asked.concurrency,
         priority: asked.priority,
         full_refresh: asked.full_refresh,
         target: orchestrator.project.target().map(str::to_owned),
-    })
+    }
 }
 
 async fn plan(orchestrator: &Orchestrator, asked: &Backfill, output: &Output) -> Result<ExitCode, Errors> {
@@ -103,10 +113,14 @@ async fn plan(orchestrator: &Orchestrator, asked: &Backfill, output: &Output) ->
     Ok(ExitCode::SUCCESS)
 }
 
-async fn launch(orchestrator: &Orchestrator, asked: &Backfill, output: &Output) -> Result<ExitCode, Errors> {
-    let request = request(orchestrator, asked)?;
-    let plan = orchestrator.plan_backfill(&request).await?;
-    let backfill = orchestrator.launch_backfill(&request, &plan).await?;
+/// Queues the runs of a backfill.
+pub(super) async fn launch(
+    orchestrator: &Orchestrator,
+    request: &BackfillRequest,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
+    let plan = orchestrator.plan_backfill(request).await?;
+    let backfill = orchestrator.launch_backfill(request, &plan).await?;
     let led = orchestrator.state.leader().await?.is_some();
     output.show(&backfill, || {
         say!(

@@ -10,6 +10,7 @@ use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{Launch, OrchestratorError, Project, Wanted};
 
 use crate::arguments::{JobCommand, LaunchJob, ProjectAt};
+use crate::command::backfill;
 use crate::command::run::{STOPPING, orchestrator, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, brief};
 use crate::session;
@@ -19,6 +20,12 @@ pub(crate) async fn run(at: &ProjectAt, command: &JobCommand, output: &Output) -
     match command {
         JobCommand::List => list(&project, output)?,
         JobCommand::Show { job } => show(&project, job, output)?,
+        JobCommand::Backfill { job, options } => {
+            let assets = Wanted::job(&project, &project.job(job)?.value.name)?.assets;
+            let orchestrator = orchestrator(&project, Arc::new(Watch::new(true)), None).await?;
+            let request = backfill::of_assets(&orchestrator, assets, options);
+            return backfill::launch(&orchestrator, &request, output).await;
+        }
         JobCommand::Launch(launch) if launch.queue => enqueue(&project, launch, output).await?,
         JobCommand::Launch(launch) => return carry_out(&project, launch, output).await,
     }
@@ -97,12 +104,17 @@ fn wanted(project: &Project, launch: &LaunchJob) -> Result<Wanted, Errors> {
         wanted.partition = Some(launch.partition.clone());
     }
     wanted.tags.extend(launch.tag.iter().cloned());
+    wanted.config = session::run_config(&launch.config)?;
     wanted.priority = launch.priority.unwrap_or(wanted.priority);
     Ok(wanted)
 }
 
 async fn enqueue(project: &Arc<Project>, launch: &LaunchJob, output: &Output) -> Result<(), Errors> {
     let wanted = wanted(project, launch)?;
+    if !wanted.config.is_empty() {
+        // What does not fit is told now, not when a worker takes the run.
+        project.prepare_with(&wanted.assets, &wanted.config).await?;
+    }
     let orchestrator = orchestrator(project, Arc::new(Watch::new(true)), None).await?;
     let (state, key) = (orchestrator.state.as_ref(), launch.run_key.as_deref());
     let runs = wanted.runs(project, state, key, Utc::now()).await?;
@@ -141,7 +153,7 @@ async fn carry_out(project: &Arc<Project>, launch: &LaunchJob, output: &Output) 
     stop_when_told(&orchestrator, STOPPING);
     let mut code = ExitCode::SUCCESS;
     for run in runs {
-        let plans = project.prepare(&wanted.assets).await?;
+        let plans = project.prepare_with(&wanted.assets, &wanted.config).await?;
         let request = Launch::read(run.id, &run.request)?;
         let report = orchestrator.carry_out_now(run, &request, plans.clone()).await;
         watch.done();

@@ -11,7 +11,7 @@ use tidegate_core::schema::{ByteSize, Column, Millis};
 use tidegate_orchestrator::{AssetPlan, PlannedStep, Project, secret_names};
 use tidegate_plugin::PinnedResource;
 
-use crate::arguments::{Plan, ProjectAt, Selection};
+use crate::arguments::{Chosen, Plan, ProjectAt, Selection};
 use crate::command::grant;
 use crate::output::{Output, Table};
 use crate::session;
@@ -20,13 +20,13 @@ pub(crate) async fn run(at: &ProjectAt, arguments: &Plan, output: &Output) -> Re
     let selection = &arguments.selection;
     let project = session::open_locked(at, selection.locked)?;
     let everything = Selection {
-        assets: Vec::new(),
+        chosen: Chosen::default(),
         all: true,
         partition: selection.partition.clone(),
         partition_range: selection.partition_range.clone(),
         locked: selection.locked,
     };
-    let asked = if selection.assets.is_empty() {
+    let asked = if selection.chosen.texts().is_empty() {
         &everything
     } else {
         selection
@@ -141,6 +141,7 @@ fn describe(plan: &AssetPlan, changes: &[Change], project: &Project) -> Value {
     json!({
         "asset": plan.name,
         "source": source(plan),
+        "deps": plan.deps,
         "source_plugin": describe_resource(plan.source_plugin(), &plan.source.config),
         "partitions": partitions(plan),
         "reads": plan.source.columns,
@@ -166,6 +167,14 @@ fn print(plan: &AssetPlan, project: &Project) {
     }
     if let Some(cursor) = &plan.source.cursor {
         say!("               only what is new by {}", cursor.column);
+    }
+    if !plan.deps.is_empty() {
+        let names: Vec<&str> = plan
+            .deps
+            .iter()
+            .map(tidegate_core::plan::AssetName::as_str)
+            .collect();
+        say!("  comes behind {}", names.join(", "));
     }
     print_resource(plan.source_plugin(), &plan.source.config);
     for step in &plan.steps {
@@ -289,22 +298,20 @@ fn print_check(check: &CheckSpec) {
     }
 }
 
-/// The source's columns that a loaded column's values come from, through every step.
+/// What a loaded column is made from, through every step.
 pub(crate) fn lineage(plan: &AssetPlan, column: &str) -> String {
-    let mut names = vec![column.to_owned()];
-    for step in plan.steps.iter().rev() {
-        let mut above: Vec<String> = Vec::new();
-        for name in &names {
-            let found = step.lineage.0.iter().find(|output| output.name == *name);
-            // A column of an asset that SQL joined comes from no step above.
-            let joined = || vec![name.clone()];
-            for from in found.map_or_else(joined, |output| output.from.clone()) {
-                if !above.contains(&from) {
-                    above.push(from);
-                }
-            }
-        }
-        names = above;
+    let read = plan.reads.as_ref();
+    let from = plan.lineage_of(column).from;
+    let names = from.iter().map(|origin| match (&origin.asset, &origin.column) {
+        // Columns of the one asset that is read are named as they are; those that SQL joined, with their asset.
+        (Some(asset), Some(column)) if Some(asset) != read => format!("{asset}.{column}"),
+        (_, Some(column)) => column.clone(),
+        // A query that the database runs gives the column under its own name.
+        (_, None) => String::new(),
+    });
+    let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+    if names.is_empty() && !from.is_empty() {
+        return column.to_owned();
     }
     names.join(", ")
 }

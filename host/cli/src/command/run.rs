@@ -7,7 +7,7 @@ use serde_json::json;
 use tidegate_core::port::{Inserted, PartitionState, RunState, Severity, Verdict};
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{
-    AssetPlan, Launch, Orchestrator, Project, QueueOptions, RunObserver, RunReport, Workers,
+    AssetPlan, Launch, Orchestrator, Project, QueueOptions, RunObserver, RunReport, Workers, standing,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,8 +22,21 @@ pub(crate) const STOPPING: &str =
 
 pub(crate) async fn run(at: &ProjectAt, arguments: &Run, output: &Output) -> Result<ExitCode, Errors> {
     let project = Arc::new(session::open_locked(at, arguments.selection.locked)?);
-    let plans = session::plans(&project, &arguments.selection).await?;
+    let mut names = session::selected(&project, &arguments.selection)?;
+    if arguments.stale {
+        let state = session::open_state(&project).await?;
+        let standing = standing(&project, state.as_ref(), &names).await?;
+        names.retain(|name| standing.get(name).is_some_and(|asset| !asset.stale.is_empty()));
+        if names.is_empty() {
+            output.show(&json!({"stale": []}), || say!("nothing is stale"));
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let config = session::run_config(&arguments.config)?;
+    let plans = project.prepare_with(&names, &config).await?;
     let launch = Launch {
+        config,
+        stale: arguments.stale,
         assets: plans.iter().map(|plan| plan.name.clone()).collect(),
         partition: arguments.selection.partition.clone(),
         partition_range: arguments.selection.partition_range.clone(),

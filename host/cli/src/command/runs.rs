@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tidegate_core::port::{EventKind, RunFilter, RunPartition, RunState, Verdict};
 use tidegate_core::{Error, Errors};
-use tidegate_orchestrator::{Launch, Orchestrator, Project};
+use tidegate_orchestrator::{Launch, Orchestrator, OrchestratorError, Project};
 
-use crate::arguments::{ProjectAt, RunsCommand, Selection};
+use crate::arguments::{ListRuns, ProjectAt, RunAlias, RunsCommand};
 use crate::command::run::{STOPPING, orchestrator, said, show as show_report, stop_when_told};
 use crate::output::{Output, Table, Watch, duration, grouped, printable};
 use crate::session;
@@ -19,34 +19,40 @@ const MAX_EVENTS: u32 = 100_000;
 pub(crate) async fn run(at: &ProjectAt, command: &RunsCommand, output: &Output) -> Result<ExitCode, Errors> {
     let project = Arc::new(session::open_project(at)?);
     match command {
-        RunsCommand::List {
-            asset,
-            state,
-            job,
-            tag,
-            limit,
-        } => {
-            let asset = asset
-                .as_deref()
-                .map(|name| session::asset(&project, name))
-                .transpose()?;
-            let filter = RunFilter {
-                asset,
-                states: state.clone(),
-                job: job.clone(),
-                tags: tag.clone(),
-                limit: *limit,
-                ..RunFilter::default()
-            };
-            list(&project, &filter, output).await
-        }
+        RunsCommand::List(wanted) => list(&project, &filter(&project, wanted)?, output).await,
         RunsCommand::Show { run } => show(&project, run, output).await,
         RunsCommand::Logs { run, asset } => logs(&project, run, asset.as_deref(), output).await,
         RunsCommand::Wait { run } => wait(&project, run, output).await,
         RunsCommand::Cancel { run } => cancel(&project, run, output).await,
+        RunsCommand::Delete(wanted) => delete(&project, &wanted.runs, output).await,
         RunsCommand::Retry { run, queue: false } => retry(&project, run, output).await,
         RunsCommand::Retry { run, queue: true } => requeue(&project, run, output).await,
     }
+}
+
+/// `tidegate run list` and `run delete`.
+pub(crate) async fn run_alias(
+    at: &ProjectAt,
+    command: &RunAlias,
+    output: &Output,
+) -> Result<ExitCode, Errors> {
+    let project = Arc::new(session::open_project(at)?);
+    match command {
+        RunAlias::List(wanted) => list(&project, &filter(&project, wanted)?, output).await,
+        RunAlias::Delete(wanted) => delete(&project, &wanted.runs, output).await,
+    }
+}
+
+fn filter(project: &Project, wanted: &ListRuns) -> Result<RunFilter, Error> {
+    let asset = wanted.asset.as_deref();
+    Ok(RunFilter {
+        asset: asset.map(|name| session::asset(project, name)).transpose()?,
+        states: wanted.state.clone(),
+        job: wanted.job.clone(),
+        tags: wanted.tag.clone(),
+        limit: wanted.limit,
+        ..RunFilter::default()
+    })
 }
 
 /// What looks at runs, once those whose worker died say so.
@@ -105,6 +111,15 @@ fn request(request: &Value) -> String {
     }
     if let Some(range) = request["partition_range"].as_str() {
         words.push(format!("--partition-range {range}"));
+    }
+    if request["stale"] == true {
+        words.push("--stale".into());
+    }
+    if !request["config"].is_null() {
+        words.push(format!("--config-json '{}'", request["config"]));
+    }
+    if request["external"] == true {
+        words.push("(reported)".into());
     }
     if request["full_refresh"] == true {
         words.push("--full-refresh".into());
@@ -243,13 +258,7 @@ async fn retry(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exi
     stop_when_told(&orchestrator, STOPPING);
     let found = orchestrator.find_run(run).await?;
     let launch = Launch::of(&found)?;
-    let selection = Selection {
-        assets: launch.assets.iter().map(ToString::to_string).collect(),
-        partition: launch.partition.clone(),
-        partition_range: launch.partition_range.clone(),
-        ..Selection::default()
-    };
-    let plans = session::plans(project, &selection).await?;
+    let plans = project.prepare_with(&launch.assets, &launch.config).await?;
     let report = orchestrator.retry(&found, &launch, plans.clone()).await;
     watch.done();
     Ok(show_report(&report?, &plans, project, &launch, output))
@@ -272,6 +281,34 @@ async fn cancel(project: &Arc<Project>, run: &str, output: &Output) -> Result<Ex
     let state = orchestrator.cancel_run(&found).await?;
     output.show(&json!({"run": found.id, "state": state}), || {
         say!("run {} is {}", found.id, state.text());
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every run is looked at before one is removed.
+async fn delete(project: &Arc<Project>, runs: &[String], output: &Output) -> Result<ExitCode, Errors> {
+    let orchestrator = viewer(project).await?;
+    let mut found = Vec::new();
+    for text in runs {
+        let run = orchestrator.find_run(text).await?;
+        if !run.state.ended() {
+            let (run, state) = (run.id, run.state);
+            return Err(Error::from(OrchestratorError::NotEnded { run, state }).into());
+        }
+        found.push(run.id);
+    }
+    for id in &found {
+        if !orchestrator.state.delete_run(*id).await? {
+            let text = id.to_string();
+            let run = orchestrator.find_run(&text).await?;
+            let (run, state) = (run.id, run.state);
+            return Err(Error::from(OrchestratorError::NotEnded { run, state }).into());
+        }
+    }
+    output.show(&json!({"deleted": found}), || {
+        for id in &found {
+            say!("run {id} is deleted; what it loaded stays");
+        }
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 //! order. Where a destination cannot stage, there is no checkpoint. At the end `Transform::finish`, `Check::verdict`, `Destination::commit` and `StateStore::finish_materialized`.
 
 mod artifact;
+mod asset_store;
 mod change;
 mod check;
 mod connector;
@@ -18,6 +19,7 @@ mod stream_transform;
 mod transform;
 
 pub use artifact::ArtifactStore;
+pub use asset_store::{AssetStore, Forgotten, Kept, Report, Reported, SliceVersion, Wipe};
 pub use change::{Change, ChangeBy};
 pub use check::{Check, Severity, Verdict};
 pub use connector::{
@@ -30,11 +32,11 @@ pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
     AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
-    Claiming, Event, EventKind, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
-    MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
-    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
-    TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord, TickStore,
-    Ticked, WorkerRecord,
+    Claiming, Event, EventKind, Input, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader,
+    LeaderStore, MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned,
+    QuarantineEntry, QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore,
+    StepTotal, StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome,
+    TickRecord, TickStore, Ticked, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -36,6 +36,9 @@ pub struct Asset {
     /// Words to select it by.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// Assets that must come first without rows being read from them; what is read comes first by itself.
+    #[serde(default)]
+    pub deps: Vec<AssetName>,
     /// Where its rows come from.
     pub source: SourceDecl,
     /// The contract of what is loaded, in this order.
@@ -129,8 +132,19 @@ pub struct DestinationDecl {
 }
 
 impl Asset {
-    /// The assets that it is made from: those of its source and those that its SQL joins, each once.
+    /// The assets that come before it: those that it reads, and those of `deps`, each once.
     pub fn upstream(&self) -> Vec<AssetName> {
+        let mut names = self.read();
+        for name in &self.deps {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// The assets that rows are read from: those of its source and those that its SQL joins, each once.
+    pub fn read(&self) -> Vec<AssetName> {
         let mut names = self.source.assets();
         for name in self.transforms.iter().flat_map(TransformDecl::assets) {
             if !names.contains(&name) {
@@ -138,6 +152,25 @@ impl Asset {
             }
         }
         names
+    }
+
+    /// Where the document says that an asset comes before it; none where it does not.
+    pub fn pointer_to(&self, upstream: &AssetName) -> Option<String> {
+        if self.source.asset.as_ref() == Some(upstream) {
+            return Some("/source/asset".into());
+        }
+        if self.source.assets().contains(upstream) {
+            return Some("/source/sql".into());
+        }
+        let step = self
+            .transforms
+            .iter()
+            .position(|step| step.assets().contains(upstream));
+        if let Some(index) = step {
+            return Some(format!("/transforms/{index}/sql"));
+        }
+        let dep = self.deps.iter().position(|dep| dep == upstream)?;
+        Some(format!("/deps/{dep}"))
     }
 }
 

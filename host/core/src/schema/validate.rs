@@ -33,6 +33,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
     misplaced(loaded, &mut errors);
     for asset in loaded.assets.values() {
         resources(asset, loaded, &mut errors);
+        deps(asset, loaded, &mut errors);
         columns(asset, &mut errors);
         instances(asset, &mut errors);
         transform::transforms(asset, loaded, &mut errors);
@@ -125,9 +126,9 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
             } else {
                 "/source/asset"
             };
-            let assets: Vec<&AssetName> = loaded.assets.keys().collect();
             let named = source.assets();
             for name in named.iter().filter(|name| !loaded.assets.contains_key(*name)) {
+                let assets: Vec<&AssetName> = loaded.assets.keys().collect();
                 errors.push(unknown(document, "asset", pointer, name, &assets));
             }
             if named.is_empty() {
@@ -167,6 +168,21 @@ fn resources(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Err
             &value.destination.resource,
             &resources,
         ));
+    }
+}
+
+/// Every dependency is an asset, and told once. One on the asset itself is a cycle.
+fn deps(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut Vec<Error>) {
+    let Placed { value, document } = asset;
+    for (index, name) in value.deps.iter().enumerate() {
+        let pointer = format!("/deps/{index}");
+        if !loaded.assets.contains_key(name) {
+            let assets: Vec<&AssetName> = loaded.assets.keys().collect();
+            errors.push(unknown(document, "asset", &pointer, name, &assets));
+        } else if value.deps[..index].contains(name) {
+            let message = format!("the dependency `{name}` is named twice");
+            errors.push(document.error("schema.invalid_value", &pointer, message));
+        }
     }
 }
 
@@ -290,13 +306,17 @@ fn cycle(loaded: &LoadedProject, errors: &mut Vec<Error>) {
         .iter()
         .map(|(name, asset)| (name.clone(), asset.value.upstream()));
     if let Err(error) = Graph::new(edges)
-        && let Some(asset) = error.cycle.first().and_then(|name| loaded.assets.get(name))
+        && let Some(first) = error.cycle.first()
+        && let Some(asset) = loaded.assets.get(first)
     {
+        // The circle's second is what its first is made from; of one asset, that is itself.
+        let above = error.cycle.get(1).unwrap_or(first);
+        let pointer = asset.value.pointer_to(above).unwrap_or_default();
         errors.push(
             asset
                 .document
-                .error("schema.cycle", "/source/asset", error.to_string())
-                .hint("one of them must read from a resource"),
+                .error("schema.cycle", &pointer, error.to_string())
+                .hint("one of them must come first: let it read from a resource, or take it out of `deps`"),
         );
     }
 }

@@ -11,7 +11,7 @@ use tidegate_core::{Error, Errors, Kind, Result};
 
 use super::slices::Slices;
 use crate::error::OrchestratorError;
-use crate::project::Project;
+use crate::project::{Project, RunConfig};
 use crate::run::{Launch, QueueOptions};
 
 /// What is to be launched, as the documents say it.
@@ -33,6 +33,9 @@ pub struct Wanted {
     pub retry: Option<RetryDecl>,
     /// Whether everything is read.
     pub full_refresh: bool,
+    /// Config of plugins in place of what the schema says.
+    #[serde(skip_serializing_if = "RunConfig::is_empty")]
+    pub config: RunConfig,
 }
 
 impl Wanted {
@@ -55,6 +58,7 @@ impl Wanted {
             timeout_ms: job.timeout.map(|timeout| timeout.0),
             retry: job.retry,
             full_refresh: job.full_refresh,
+            config: RunConfig::default(),
         })
     }
 
@@ -99,6 +103,7 @@ impl Wanted {
                 timeout_ms: None,
                 retry: None,
                 full_refresh: false,
+                config: RunConfig::default(),
             },
         };
         if let Some(OneOrMany(keys)) = partition {
@@ -145,6 +150,7 @@ impl Wanted {
             assets: self.assets.clone(),
             partition: slice.map(str::to_owned),
             full_refresh: self.full_refresh,
+            config: self.config.clone(),
             target: project.target().map(str::to_owned),
             timeout_ms: self.timeout_ms,
             retry: self.retry,

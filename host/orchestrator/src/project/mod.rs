@@ -4,15 +4,18 @@ mod changes;
 mod checks;
 mod connect;
 mod health;
+mod lineage;
 mod packages;
 mod places;
 mod policy;
 mod prepare;
+mod run_config;
 mod select;
 mod slice_columns;
 mod source_columns;
 mod sql;
 mod upstream;
+mod version;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,8 +31,10 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 use crate::error::OrchestratorError;
 
 pub use health::{Found, HealthLimits, ResourceHealth};
+pub use lineage::{ColumnLineage, Origin};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};
+pub use run_config::RunConfig;
 pub(crate) use sql::bind_sql;
 pub use upstream::Above;
 

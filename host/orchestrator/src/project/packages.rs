@@ -1,5 +1,6 @@
 //! Which plugins a project asks for, and what its lock and registries make of that.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tidegate_core::plan::AssetName;
@@ -59,6 +60,7 @@ impl Project {
 
     /// Settles which plugins the requirements of some assets, and of all resources and sensors, mean.
     pub(crate) async fn settle(&self, names: &[AssetName]) -> Result<(), Errors> {
+        let names: BTreeSet<&AssetName> = names.iter().collect();
         let wanted = self.requirements(|name| names.contains(name));
         let settled = self.packages.settle(&self.catalog, &wanted, self.locking).await;
         settled.map_err(|error| Error::from(error).into())

@@ -32,8 +32,8 @@ impl WorkPolicy {
         for pool in &asset.pools {
             add("pool", pool, limits.pools.get(pool).copied());
         }
-        let upstream = asset.upstream();
-        let read = upstream
+        let above = asset.read();
+        let read = above
             .iter()
             .filter_map(|name| loaded.assets.get(name))
             .map(|asset| &asset.value.destination.resource);

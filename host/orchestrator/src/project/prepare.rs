@@ -23,6 +23,7 @@ use tidegate_plugin::{
 use super::Project;
 use super::connect::placed;
 use super::policy::WorkPolicy;
+use super::run_config::{RunConfig, of_run};
 use super::slice_columns::slice_columns;
 use super::upstream::Above;
 
@@ -34,12 +35,18 @@ const PII: &str = "pii";
 pub struct AssetPlan {
     /// Its name.
     pub name: AssetName,
-    /// The assets that it is made from.
+    /// The assets that rows are read from.
     pub upstream: Vec<AssetName>,
-    /// The same, with how its slices are made from theirs.
+    /// The assets that come first without being read.
+    pub deps: Vec<AssetName>,
+    /// All that come before it, with how its slices follow from theirs.
     pub above: Vec<Above>,
     /// The asset whose rows it reads, if it is one.
     pub reads: Option<AssetName>,
+    /// The assets that a query of its source reads where they lie; none where its source is no query over assets.
+    pub queried: Vec<AssetName>,
+    /// The version of its code.
+    pub code_version: Digest,
     /// Its slices.
     pub partitioning: Option<Partitioning>,
     /// Where rows come from.
@@ -114,14 +121,31 @@ pub struct PlannedStep {
 impl Project {
     /// Resolves and binds assets, all of them and all of each: every error is found. No data flows.
     pub async fn prepare(&self, names: &[AssetName]) -> Result<Vec<AssetPlan>, Errors> {
+        self.prepare_with(names, &RunConfig::default()).await
+    }
+
+    /// The same with the config of a run in place of the schema's.
+    pub async fn prepare_with(
+        &self,
+        names: &[AssetName],
+        config: &RunConfig,
+    ) -> Result<Vec<AssetPlan>, Errors> {
         self.settle(names).await?;
         let mut plans = Vec::new();
-        let mut errors = Vec::new();
+        let mut errors = config.beside(names);
         for name in names {
             let Some(asset) = self.loaded.assets.get(name) else {
                 continue;
             };
-            match self.prepare_asset(asset).await {
+            let prepared = match config.put_over(asset) {
+                Ok(None) => self.prepare_asset(asset).await,
+                Ok(Some(other)) => self.prepare_asset(&other).await.map_err(|errors| {
+                    let own = errors.into_iter().map(|error| of_run(name, error));
+                    own.collect()
+                }),
+                Err(errors) => Err(errors),
+            };
+            match prepared {
                 Ok(plan) => plans.push(plan),
                 Err(more) => errors.extend(more),
             }
@@ -173,9 +197,15 @@ impl Project {
         let checkpoint = decl.checkpoint.unwrap_or(project.checkpoint);
         Ok(AssetPlan {
             name: decl.name.clone(),
-            upstream: decl.upstream(),
+            upstream: decl.read(),
+            deps: decl.deps.clone(),
             above: self.above(decl),
             reads: decl.source.asset.clone(),
+            queried: match decl.source.sql {
+                Some(_) => decl.source.assets(),
+                None => Vec::new(),
+            },
+            code_version: self.code_version(decl),
             partitioning: self.slices_of(&decl.name),
             source,
             slice,

@@ -35,6 +35,20 @@ impl Above {
         }
     }
 
+    /// The keys of its slices that a slice below is made from, given its dynamic keys.
+    pub(crate) fn read_keys(
+        &self,
+        below: Option<&Partitioning>,
+        made: &str,
+        now: chrono::DateTime<chrono::Utc>,
+        dynamic: &[String],
+    ) -> Upstream {
+        match &self.partitioning {
+            Some(above) => self.mapping.upstream(&above.keys(now, dynamic), below, made),
+            None => Upstream::All,
+        }
+    }
+
     /// Which slice of it is read for a slice below, given its dynamic keys.
     pub(crate) fn source_slice(
         &self,

@@ -6,8 +6,8 @@ use chrono::{TimeDelta, Utc};
 use serde_json::json;
 use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, SourceSlice, TaskReceipt};
 use tidegate_core::port::{
-    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Materialization, PartitionPlace,
-    PartitionState, Watermark,
+    AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Input, Materialization,
+    PartitionPlace, PartitionState, Watermark,
 };
 use tidegate_core::{Error, Kind, Result};
 use tokio::sync::SemaphorePermit;
@@ -168,7 +168,10 @@ impl Orchestrator {
         cancel: &CancellationToken,
     ) -> Result<TaskReceipt> {
         let done = match self.load(launch, plan, key, cancel).await {
-            Ok(receipt) => self.record(plan, key, &receipt, started).await.map(|()| receipt),
+            Ok((receipt, inputs)) => self
+                .record(plan, key, &receipt, inputs, started)
+                .await
+                .map(|()| receipt),
             Err(error) => Err(error),
         };
         if let Err(error) = &done {
@@ -235,7 +238,9 @@ impl Orchestrator {
         plan: &AssetPlan,
         key: &AttemptKey,
         cancel: &CancellationToken,
-    ) -> Result<TaskReceipt> {
+    ) -> Result<(TaskReceipt, Vec<Input>)> {
+        // Before anything is read: what is loaded meanwhile makes this stale, whether it was read or not.
+        let inputs = self.inputs(plan, &key.partition).await?;
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
         task.source_slice = self.source_slice(plan, &key.partition).await?;
         task.since = self.since(launch, key).await?;
@@ -258,7 +263,8 @@ impl Orchestrator {
         }
         self.observer
             .started(&plan.name, &key.partition, task.resume.is_some());
-        self.run_task(launch, plan, &task, cancel).await
+        let receipt = self.run_task(launch, plan, &task, cancel).await?;
+        Ok((receipt, inputs))
     }
 
     /// Where an earlier run left off, if its source read only what was new: no other source leaves a mark.
@@ -286,6 +292,7 @@ impl Orchestrator {
         plan: &AssetPlan,
         key: &AttemptKey,
         receipt: &TaskReceipt,
+        inputs: Vec<Input>,
         started: Instant,
     ) -> Result<()> {
         let Some(load) = &receipt.load else { return Ok(()) };
@@ -300,6 +307,10 @@ impl Orchestrator {
             plugins: plan.plugins(),
             duration_ms: started.elapsed().as_millis() as u64,
             watermark: receipt.watermark.clone(),
+            code_version: Some(plan.code_version.clone()),
+            inputs: Some(inputs),
+            metadata: serde_json::Map::new(),
+            external: false,
         };
         if !self
             .state

@@ -33,7 +33,7 @@ impl Orchestrator {
         if !launch.dry_run {
             return self.carry_out_now(run, launch, plans).await;
         }
-        let plans = self.keep(plans);
+        let plans = self.keep(launch, plans);
         self.work(run.id, launch, &plans, run.partitions, &self.cancel)
             .await
     }
@@ -46,7 +46,7 @@ impl Orchestrator {
         plans: Vec<AssetPlan>,
     ) -> Result<RunReport> {
         run.worker = Some(self.workers.id().clone());
-        let plans = self.keep(plans);
+        let plans = self.keep(launch, plans);
         self.sweep().await?;
         self.alive(async {
             self.state.insert_run(&run).await?;

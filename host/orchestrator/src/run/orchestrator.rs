@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::going::Going;
 use super::observe::RunObserver;
+use super::request::Launch;
 use super::workers::Workers;
 use crate::engine::log_name;
 use crate::project::{AssetPlan, Project};
@@ -87,8 +88,14 @@ impl Orchestrator {
             .await
     }
 
-    /// Assets, resolved and bound; each once for as long as the project is open.
-    pub(super) async fn prepared(&self, names: &[AssetName]) -> Result<Vec<Arc<AssetPlan>>, Errors> {
+    /// The assets of a run, resolved and bound: each once for as long as the project is open, but for those of a run with
+    /// config of its own.
+    pub(super) async fn prepared(&self, launch: &Launch) -> Result<Vec<Arc<AssetPlan>>, Errors> {
+        let names = &launch.assets;
+        if !launch.config.is_empty() {
+            let plans = self.project.prepare_with(names, &launch.config).await?;
+            return Ok(plans.into_iter().map(Arc::new).collect());
+        }
         let known = |prepared: &HashMap<AssetName, Arc<AssetPlan>>| {
             names
                 .iter()
@@ -99,11 +106,14 @@ impl Orchestrator {
             return Ok(plans);
         }
         let plans = self.project.prepare(names).await?;
-        Ok(self.keep(plans))
+        Ok(self.keep(launch, plans))
     }
 
-    /// Remembers assets that were prepared.
-    pub(super) fn keep(&self, plans: Vec<AssetPlan>) -> Vec<Arc<AssetPlan>> {
+    /// Remembers assets that were prepared for a run, unless it has config of its own.
+    pub(super) fn keep(&self, launch: &Launch, plans: Vec<AssetPlan>) -> Vec<Arc<AssetPlan>> {
+        if !launch.config.is_empty() {
+            return plans.into_iter().map(Arc::new).collect();
+        }
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         plans
             .into_iter()

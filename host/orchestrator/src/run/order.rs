@@ -145,6 +145,9 @@ mod tests {
         Arc::new(AssetPlan {
             name: name.parse().unwrap(),
             upstream: upstream.iter().map(|name| name.parse().unwrap()).collect(),
+            deps: Vec::new(),
+            queried: Vec::new(),
+            code_version: tidegate_core::plan::Digest::of(b"code"),
             above: upstream
                 .iter()
                 .map(|name| Above {

@@ -11,6 +11,7 @@ use tidegate_core::{Error, Kind, Result};
 
 use super::orchestrator::Orchestrator;
 use super::order::Item;
+use crate::project::RunConfig;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,12 @@ pub struct Launch {
     /// Read everything, also from sources that would give only what is new.
     #[serde(default)]
     pub full_refresh: bool,
+    /// Only the slices that are stale when the run is made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+    /// Config of plugins in place of what the schema says.
+    #[serde(default, skip_serializing_if = "RunConfig::is_empty")]
+    pub config: RunConfig,
     /// The target that the assets go to; none for the destinations that they name.
     #[serde(default)]
     pub target: Option<String>,

@@ -21,7 +21,7 @@ impl Orchestrator {
             .into());
         }
         self.sweep().await?;
-        let plans = self.keep(plans);
+        let plans = self.keep(launch, plans);
         self.alive(async {
             self.queue_again(run, true).await?;
             self.take_up(run.id, launch, &plans).await

@@ -1,18 +1,26 @@
 //! Which slices a run is about, and which slice of its source each reads.
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
-use tidegate_core::plan::{AssetName, PartitionError, PartitionKey, Partitioning, SourceSlice, check_value};
-use tidegate_core::port::StateStore;
-use tidegate_core::{Error, Result};
+use tidegate_core::plan::{
+    AssetName, PartitionError, PartitionKey, Partitioning, SourceSlice, Upstream, check_value,
+};
+use tidegate_core::port::{Input, StateStore};
+use tidegate_core::{Error, Errors, Result};
 
 use super::orchestrator::Orchestrator;
 use super::order::Item;
 use super::request::Launch;
 use crate::error::OrchestratorError;
 use crate::project::AssetPlan;
+use crate::stale::{input, standing};
 
 /// Dynamic keys that are read at once.
 const PAGE_KEYS: u32 = 10_000;
+
+/// Slices that are asked for one by one; of more, all of the asset are read at once.
+const KEYS_ASKED_FOR: usize = 16;
 
 /// The dynamic keys of a partitioning, in the order of their bytes; none where it has no such.
 pub async fn dynamic_keys(state: &dyn StateStore, slices: &Partitioning) -> Result<Vec<String>> {
@@ -88,7 +96,55 @@ impl Orchestrator {
                 (None, None) => items.extend(keys.all().map(item)),
             }
         }
+        if launch.stale {
+            let standing = standing(&self.project, self.state.as_ref(), &launch.assets)
+                .await
+                .map_err(first)?;
+            let stale: BTreeSet<Item> = standing
+                .into_iter()
+                .flat_map(|(name, asset)| {
+                    let keys = asset.stale.into_iter().map(|(key, _)| key);
+                    keys.map(|key| (name.clone(), key)).collect::<Vec<_>>()
+                })
+                .collect();
+            items.retain(|item| stale.contains(item));
+        }
         Ok(items)
+    }
+
+    /// How the assets before a slice stand now.
+    pub(super) async fn inputs(&self, plan: &AssetPlan, key: &PartitionKey) -> Result<Vec<Input>> {
+        let (state, below) = (self.state.as_ref(), plan.partitioning.as_ref());
+        let mut inputs = Vec::new();
+        for above in &plan.above {
+            if above.same_keys(below) {
+                let version = state.slice_version(&above.name, key).await?;
+                inputs.push(input(&above.name, version.as_slice()));
+                continue;
+            }
+            let dynamic = match &above.partitioning {
+                Some(slices) => dynamic_keys(state, slices).await?,
+                None => Vec::new(),
+            };
+            let read = above.read_keys(below, &key.0, Utc::now(), &dynamic);
+            let mut versions = match &read {
+                Upstream::Keys(keys) if keys.len() <= KEYS_ASKED_FOR => {
+                    let mut found = Vec::new();
+                    for key in keys {
+                        found.extend(state.slice_version(&above.name, key).await?);
+                    }
+                    found
+                }
+                _ => state.slice_versions(std::slice::from_ref(&above.name)).await?,
+            };
+            if let Upstream::Keys(keys) = read {
+                let keys: BTreeSet<PartitionKey> = keys.into_iter().collect();
+                versions.retain(|version| keys.contains(&version.partition));
+            }
+            versions.sort_by(|a, b| a.partition.cmp(&b.partition));
+            inputs.push(input(&above.name, &versions));
+        }
+        Ok(inputs)
     }
 
     /// Which slice of its source an asset's slice reads.
@@ -110,6 +166,12 @@ impl Orchestrator {
             .source_slice(plan.partitioning.as_ref(), &key.0, Utc::now(), &dynamic)
             .map_err(|error| refused(&above.name, &error))
     }
+}
+
+/// The first of what is wrong; the rest is found by `tidegate check`.
+fn first(errors: Errors) -> Error {
+    let first = errors.0.into_iter().next();
+    first.unwrap_or_else(|| OrchestratorError::NothingSelected.into())
 }
 
 fn refused(asset: &AssetName, error: &PartitionError) -> Error {

@@ -136,7 +136,7 @@ impl Orchestrator {
                 Err(OrchestratorError::OtherTarget { run: run.id, target }.into())
             }
             Ok(launch) => self
-                .prepared(&launch.assets)
+                .prepared(&launch)
                 .await
                 .map(|plans| (launch, plans))
                 .map_err(|errors| first(errors, run.id)),

@@ -8,6 +8,7 @@
 #[macro_use]
 mod support;
 
+mod assets;
 mod checkpoints;
 mod claims;
 mod events;

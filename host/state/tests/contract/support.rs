@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use serde_json::{Map, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tidegate_core::batch::StepCounts;
 use tidegate_core::plan::{AssetName, Digest, PartitionKey, RunId, WorkerId};
 use tidegate_core::port::{
-    AttemptKey, Checkpoint, Claim, Claiming, Cursor, LoadReceipt, Materialization, NewRun, Part,
+    AttemptKey, Checkpoint, Claim, Claiming, Cursor, Input, LoadReceipt, Materialization, NewRun, Part,
     PartitionState, PoolLimit, QuarantineEntry, RunPartition, StateStore, StepTotal, TaskCounts, Watermark,
 };
 use tidegate_core::{Error, Kind};
@@ -83,6 +83,19 @@ impl Place {
 
     pub(crate) async fn open_again(&self) -> SqlStateStore {
         SqlStateStore::open(&self.address).await.unwrap()
+    }
+
+    /// Runs statements on the database itself.
+    pub(crate) async fn raw(&self, text: &str) {
+        if let Some(schema) = &self.schema {
+            return sql(&format!("SET search_path TO {schema}; {text}")).await;
+        }
+        let mut connection = SqliteConnection::connect(&self.address).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
     }
 
     pub(crate) async fn clear(self) {
@@ -257,6 +270,17 @@ pub(crate) fn materialization(attempt: &AttemptKey, rows: u64, second: i64) -> M
         plugins: vec![("upper@1.0.0".to_owned(), Digest::of(b"upper"))],
         duration_ms: 1_234,
         watermark: rows.is_multiple_of(2).then(|| Watermark(json!({"value": rows}))),
+        code_version: rows.is_multiple_of(2).then(|| Digest::of(b"code")),
+        inputs: rows.is_multiple_of(2).then(|| {
+            vec![Input {
+                asset: asset("raw"),
+                slices: rows,
+                version: Digest::of(b"raw"),
+                run: None,
+            }]
+        }),
+        metadata: Map::new(),
+        external: false,
     }
 }
 

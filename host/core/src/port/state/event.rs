@@ -25,11 +25,13 @@ pub enum EventKind {
     Quarantined,
     /// A check gave its verdict.
     Checked,
+    /// Somebody looked at an asset from outside, and told.
+    Observed,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RunState,
         Self::AttemptStarted,
         Self::Resumed,
@@ -38,6 +40,7 @@ impl EventKind {
         Self::AttemptFailed,
         Self::Quarantined,
         Self::Checked,
+        Self::Observed,
     ];
 
     /// As the store writes it.
@@ -51,6 +54,7 @@ impl EventKind {
             Self::AttemptFailed => "attempt_failed",
             Self::Quarantined => "quarantined",
             Self::Checked => "checked",
+            Self::Observed => "observed",
         }
     }
 

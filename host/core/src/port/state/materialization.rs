@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::counts::TaskCounts;
 use crate::plan::{AssetName, Digest, Epoch, PartitionKey, RunId};
@@ -56,6 +57,32 @@ pub struct Materialization {
     pub duration_ms: u64,
     /// Where the next run reads on; none for a source that is read whole each time.
     pub watermark: Option<Watermark>,
+    /// The version of the asset that it was made by: see `docs/lineage-and-versions.md`. None where nobody told.
+    #[serde(default)]
+    pub code_version: Option<Digest>,
+    /// How the assets before it stood when it was begun; none where nobody told.
+    #[serde(default)]
+    pub inputs: Option<Vec<Input>>,
+    /// What else is told of it.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// Whether it was made elsewhere, and reported.
+    #[serde(default)]
+    pub external: bool,
+}
+
+/// How an asset stood that another was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The asset.
+    pub asset: AssetName,
+    /// The slices of it that were read and had been materialized.
+    pub slices: u64,
+    /// The digest of which materializations those were: of their keys and epochs, in order.
+    pub version: Digest,
+    /// The run that had made the slice, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 /// A file of rejects: one step, one attempt.

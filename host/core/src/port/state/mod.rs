@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, PartitionKey, RunId};
-use crate::port::PartitionStore;
+use crate::port::{AssetStore, PartitionStore};
 
 pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition};
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
@@ -27,7 +27,7 @@ pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
 pub use maintenance::{MaintenanceStore, Pruned, TableSize};
-pub use materialization::{Checkpoint, Materialization, QuarantineEntry};
+pub use materialization::{Checkpoint, Input, Materialization, QuarantineEntry};
 pub use queue::{QueueStore, TagLimit, TakeRuns, WorkerRecord};
 pub use run::{Inserted, NewRun, RunFilter, RunRecord, RunState};
 pub use run_move::RunMove;
@@ -42,7 +42,15 @@ pub use tick::{
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
 pub trait StateStore:
-    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + TickStore + Send + Sync
+    AssetStore
+    + BackfillStore
+    + QueueStore
+    + LeaderStore
+    + MaintenanceStore
+    + PartitionStore
+    + TickStore
+    + Send
+    + Sync
 {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;

@@ -35,8 +35,9 @@ pub(super) fn targets(loaded: &LoadedProject, errors: &mut Vec<Error>) {
             let missing = own.iter().any(|target| !theirs.contains(target));
             if !theirs.is_empty() && (own.is_empty() || missing) {
                 let names: Vec<&str> = theirs.iter().map(AssetName::as_str).collect();
+                let pointer = asset.value.pointer_to(&above).unwrap_or_default();
                 let message = format!("`{above}` is there only with the targets {}", names.join(", "));
-                let error = asset.document.error("schema.target", "/source", message);
+                let error = asset.document.error("schema.target", &pointer, message);
                 errors.push(error.hint("give this asset the same `targets`, or fewer"));
             }
         }

@@ -47,9 +47,9 @@ pub(super) fn transforms(asset: &Placed<Asset>, loaded: &LoadedProject, errors: 
                 "write `plugin: NAME` with `reads`, or `sql: SELECT … FROM input`",
             ),
         }
-        let known: Vec<&AssetName> = loaded.assets.keys().collect();
         for name in step.assets() {
             if !loaded.assets.contains_key(&name) {
+                let known: Vec<&AssetName> = loaded.assets.keys().collect();
                 errors.push(unknown(
                     document,
                     "asset",
