@@ -271,16 +271,16 @@ fn slices_are_stale_one_by_one() {
         listed[0]["staleness"]["reasons"].clone()
     };
     // What is made from all slices does not miss the one that was never made.
-    assert_eq!(slices("total"), json!([]));
+    assert_eq!(stands_of("total"), json!([]));
     assert_eq!(
-        slices("clean"),
+        stands_of("clean"),
         json!([{"reason": "never_materialized", "slices": 1}])
     );
     project
         .tidegate(&["run", "sales", "--partition", "us"])
         .succeeded();
     assert_eq!(
-        slices("total"),
+        stands_of("total"),
         json!([{"reason": "upstream_newer", "upstream": "sales", "slices": 1}])
     );
     project
@@ -298,7 +298,7 @@ fn slices_are_stale_one_by_one() {
         .tidegate(&["run", "sales", "--partition", "eu"])
         .succeeded();
     assert_eq!(
-        slices("clean"),
+        stands_of("clean"),
         json!([{"reason": "upstream_newer", "upstream": "sales", "slices": 1}])
     );
 }
