@@ -1,6 +1,8 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
+mod check;
 mod cron;
+mod freshness;
 mod graph;
 mod ids;
 mod mapping;
@@ -10,7 +12,9 @@ mod task;
 mod timetable;
 mod wall_clock;
 
+pub use check::{CheckKind, CheckStep, LoadedCheck, LoadedTable, StreamCheck};
 pub use cron::{Cron, CronError};
+pub use freshness::{Freshness, FreshnessPolicy, FreshnessStatus};
 pub use graph::{Graph, GraphError};
 pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};
 pub use mapping::{Mapping, MappingError, TimeMapping, Upstream};

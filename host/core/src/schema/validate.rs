@@ -1,6 +1,8 @@
 //! What can be said of the documents together, without connectors or plugins.
 
+mod check;
 mod cursor;
+mod freshness;
 mod http;
 mod instigators;
 mod partition;
@@ -36,6 +38,8 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         columns(asset, &mut errors);
         instances(asset, &mut errors);
         transform::transforms(asset, loaded, &mut errors);
+        check::checks(asset, loaded, &mut errors);
+        freshness::freshness(asset, &mut errors);
         grants(asset, &mut errors);
         partition::partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
@@ -225,7 +229,7 @@ fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
             step.reads(),
             &step.writes,
             &step.drops,
-            &step.limits,
+            step.limits,
             &step.http,
         )
     });
@@ -233,10 +237,10 @@ fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
         let pointer = format!("/checks/{index}");
         (
             pointer,
-            &check.reads,
+            check.reads(),
             nothing,
             nothing,
-            &check.limits,
+            check.limits(),
             &check.http,
         )
     });

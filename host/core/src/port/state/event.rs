@@ -23,13 +23,15 @@ pub enum EventKind {
     AttemptFailed,
     /// Rows were refused.
     Quarantined,
-    /// A check gave its verdict.
+    /// A check passed.
     Checked,
+    /// A check failed: its verdict tells how grave that is, and whether it kept the load from being shown.
+    CheckFailed,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RunState,
         Self::AttemptStarted,
         Self::Resumed,
@@ -38,6 +40,7 @@ impl EventKind {
         Self::AttemptFailed,
         Self::Quarantined,
         Self::Checked,
+        Self::CheckFailed,
     ];
 
     /// As the store writes it.
@@ -51,6 +54,7 @@ impl EventKind {
             Self::AttemptFailed => "attempt_failed",
             Self::Quarantined => "quarantined",
             Self::Checked => "checked",
+            Self::CheckFailed => "check_failed",
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod backfill;
+mod check;
 mod counts;
 mod event;
 mod leader;
@@ -19,10 +20,11 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, PartitionKey, RunId};
-use crate::port::PartitionStore;
+use crate::port::{PartitionStore, Verdict};
 
 pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition};
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
+pub use check::{CheckResult, CheckStore, FreshnessChange, FreshnessRecord, FreshnessStore};
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
@@ -42,7 +44,16 @@ pub use tick::{
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
 pub trait StateStore:
-    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + TickStore + Send + Sync
+    BackfillStore
+    + CheckStore
+    + FreshnessStore
+    + QueueStore
+    + LeaderStore
+    + MaintenanceStore
+    + PartitionStore
+    + TickStore
+    + Send
+    + Sync
 {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;
@@ -80,13 +91,14 @@ pub trait StateStore:
     async fn holds(&self, attempt: &AttemptKey) -> Result<bool>;
     /// Ends an attempt without a materialization, and keeps the event of it; the partition is then failed.
     async fn fail_attempt(&self, attempt: &AttemptKey, error: &Error, at: DateTime<Utc>) -> Result<bool>;
-    /// Ends an attempt with its materialization and quarantine index, keeps the events of them, and forgets the
-    /// checkpoint.
+    /// Ends an attempt with its materialization, quarantine index and what its checks said, keeps the events of them, and
+    /// forgets the checkpoint.
     async fn finish_materialized(
         &self,
         attempt: &AttemptKey,
         materialization: &Materialization,
         quarantined: &[QuarantineEntry],
+        verdicts: &[Verdict],
     ) -> Result<bool>;
     /// Keeps a checkpoint in place of the run's last for the asset partition, and the event of it.
     async fn put_checkpoint(
