@@ -125,6 +125,11 @@ impl CheckStep {
         !matches!(self.kind, CheckKind::Loaded(_))
     }
 
+    /// Whether it keeps files beside checkpoints.
+    pub fn keeps_keys(&self) -> bool {
+        matches!(self.kind, CheckKind::Stream(StreamCheck::Unique { .. }))
+    }
+
     /// How many earlier loads it wants to know the row counts of.
     pub fn history(&self) -> u32 {
         match self.kind {

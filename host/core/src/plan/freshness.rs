@@ -163,10 +163,7 @@ mod tests {
         );
         // On the deadline itself: does for that one only.
         let on = Some("2024-03-04T08:00:00Z");
-        assert_eq!(
-            status(&policy, on, "2024-03-05T08:00:01Z"),
-            FreshnessStatus::Late
-        );
+        assert_eq!(status(&policy, on, "2024-03-05T08:00:01Z"), FreshnessStatus::Late);
     }
 
     #[test]

@@ -29,8 +29,9 @@ pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, CheckResult, CheckStore, Checkpoint, Claim,
-    Claiming, Event, EventKind, FreshnessChange, FreshnessRecord, FreshnessStore, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
+    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, CheckResult,
+    CheckStore, Checkpoint, Claim, Claiming, Event, EventKind, FreshnessChange, FreshnessRecord,
+    FreshnessStore, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
     MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
     QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
     TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord, TickStore,

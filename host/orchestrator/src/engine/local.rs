@@ -6,20 +6,20 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
-use tidegate_core::plan::{PartitionTask, SourceSlice, Step, TaskReceipt};
+use tidegate_core::plan::{CheckStep, LoadToken, Partition, PartitionTask, SourceSlice, Step, TaskReceipt};
 use tidegate_core::port::{
-    ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
-    OpenSource, Severity, StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
+    ArtifactStore, AttemptKey, Checkpoint, EncodedTask, Engine, OpenDestination, OpenSource, Severity,
+    StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{BoundStep, Conform, Input, Parts, Progress, can_pull};
+use tidegate_flow::{BoundStep, Conform, Input, KeyStore, Parts, Progress, can_pull};
 use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
 use super::log::AttemptLog;
 use super::slices::{Slices, SlicesSource};
-use crate::project::{Project, bind_sql};
+use crate::project::{Project, Surroundings, bind_sql};
 use crate::run::{LEASE_MS, RunObserver, fenced};
 
 /// How often an attempt says that it is alive: three times within its lease.
@@ -138,12 +138,17 @@ impl LocalEngine {
                 .next()
                 .map_or_else(unreachable_contract, Error::from)
         })?;
-        let mut checks: Vec<Box<dyn Check>> = Vec::new();
-        for check in &task.checks {
-            let sink: Arc<dyn LogSink> = log.clone();
-            let bound = self.project.bind_check(check, &conform.schema(), sink).await?;
-            checks.push(Box::new(bound));
-        }
+        let around = Surroundings {
+            loaded: &conform.schema(),
+            log: log.clone(),
+            now: Utc::now(),
+            history: &task.history,
+            keys: Some(KeyStore {
+                artifacts: self.artifacts.clone(),
+                prefix: format!("{}{}-", key_files(&key(&task)), task.attempt),
+            }),
+        };
+        let checks = self.project.bind_checks(&task.checks, &around).await?;
         let mut source_spec = task.source.clone();
         let secrets;
         (source_spec.resource, secrets) = self.project.with_secrets(&source_spec.resource)?;
@@ -210,23 +215,57 @@ impl LocalEngine {
             key: key(&task),
             state: self.state.clone(),
             observer: self.observer.clone(),
-            log,
+            log: log.clone(),
             dry_run: task.dry_run,
         });
-        tidegate_flow::run(Parts {
+        let (steps, partition) = (task.checks.clone(), task.partition.clone());
+        let mut receipt = tidegate_flow::run(Parts {
             input,
             transforms,
             checks,
             destination,
             conform,
             artifacts: self.artifacts.clone(),
-            progress,
-            cancel,
+            progress: progress.clone(),
+            cancel: cancel.clone(),
             at: Utc::now(),
             task,
         })
-        .await
+        .await?;
+        if receipt.load.is_some() {
+            let look = self.look_after(&steps, partition.as_ref(), log, &*progress);
+            // What is loaded is loaded: an attempt that is to stop leaves the rest unsaid.
+            tokio::select! {
+                verdicts = look => receipt.verdicts.extend(verdicts),
+                () = cancel.cancelled() => {}
+            }
+        }
+        Ok(receipt)
     }
+
+    /// What the checks say that look at what lies in the destination.
+    async fn look_after(
+        &self,
+        steps: &[CheckStep],
+        partition: Option<&Partition>,
+        log: Arc<dyn LogSink>,
+        progress: &dyn Progress,
+    ) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        for step in steps {
+            if let Some(verdict) = self.project.look_at_loaded(step, partition, &log).await {
+                progress.verdict(&verdict);
+                verdicts.push(verdict);
+            }
+        }
+        verdicts
+    }
+}
+
+/// How the names of files begin that the checks of an asset partition keep for its checkpoints.
+pub(crate) fn key_files(key: &AttemptKey) -> String {
+    let token = LoadToken::new(&key.asset, &key.partition, key.run);
+    format!("checks/{}/{}/", key.run, token.0)
 }
 
 fn unreachable_contract() -> Error {
@@ -288,7 +327,7 @@ impl Progress for AttemptProgress {
         self.log.flush().await
     }
 
-    async fn verdict(&self, verdict: &Verdict) -> Result<()> {
+    fn verdict(&self, verdict: &Verdict) {
         let (level, word) = match (verdict.passed, verdict.severity) {
             (true, _) => (LogLevel::Info, "passed"),
             (false, Severity::Warn) => (LogLevel::Warn, "warns"),
@@ -296,20 +335,11 @@ impl Progress for AttemptProgress {
         };
         self.log
             .say(level, format!("check {} {word}: {verdict}", verdict.check));
-        // A dry run has no record that an event could belong to.
-        if self.dry_run {
-            return Ok(());
-        }
-        let event = Event {
-            run: self.key.run,
-            asset: Some(self.key.asset.clone()),
-            partition: Some(self.key.partition.clone()),
-            attempt: Some(self.key.attempt),
-            kind: EventKind::Checked,
-            data: serde_json::json!(verdict),
-            at: Utc::now(),
-        };
-        if self.state.append_events(&[event]).await? {
+    }
+
+    async fn refused(&self, verdicts: &[Verdict]) -> Result<()> {
+        // A dry run has no record that they could belong to.
+        if self.dry_run || self.state.keep_verdicts(&self.key, verdicts, Utc::now()).await? {
             Ok(())
         } else {
             Err(fenced(&self.key))

@@ -5,4 +5,5 @@ mod log;
 mod slices;
 
 pub use local::LocalEngine;
+pub(crate) use local::key_files;
 pub(crate) use log::log_name;

@@ -4,6 +4,8 @@ mod changes;
 mod checks;
 mod connect;
 mod health;
+mod loaded_checks;
+mod look;
 mod packages;
 mod places;
 mod policy;
@@ -27,6 +29,7 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 use crate::error::OrchestratorError;
 
+pub(crate) use checks::Surroundings;
 pub use health::{Found, HealthLimits, ResourceHealth};
 pub use policy::WorkPolicy;
 pub use prepare::{AssetPlan, PlannedStep, secret_names};

@@ -174,11 +174,7 @@ fn values(check: &CheckDecl) -> Vec<Fault> {
             );
         }
     }
-    if check
-        .freshness
-        .as_ref()
-        .is_some_and(|decl| decl.within.0 == 0)
-    {
+    if check.freshness.as_ref().is_some_and(|decl| decl.within.0 == 0) {
         refuse(
             "/freshness/within",
             "nothing is ever new enough",

@@ -11,7 +11,11 @@ pub(super) fn freshness(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
     if decl.within.is_none() && decl.cron.is_none() {
         errors.push(
             document
-                .error("schema.freshness", "/freshness", "it does not say how new the asset must be")
+                .error(
+                    "schema.freshness",
+                    "/freshness",
+                    "it does not say how new the asset must be",
+                )
                 .hint("write `within: 26h`, or `cron: \"0 8 * * *\"` for deadlines, or both"),
         );
     }
