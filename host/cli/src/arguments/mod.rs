@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod backfill;
+mod checks;
 mod instigators;
 mod runs;
 mod state;
@@ -13,6 +14,7 @@ use tidegate_core::schema::ByteSize;
 use crate::command::plugin::{Language, Role};
 
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
+pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
@@ -253,6 +255,19 @@ pub(crate) enum AssetCommand {
         /// Which.
         asset: String,
     },
+    /// Show what the checks of assets said: the last result of each, and with --history those before it.
+    #[command(after_help = "Examples:
+  tidegate asset checks
+  tidegate asset checks orders --history 20
+  tidegate asset checks group:sales --json")]
+    Checks(Checks),
+    /// Carry out an asset's checks on what lies in its destination. Nothing is loaded; exit code 4 where one fails.
+    #[command(after_help = "Examples:
+  tidegate asset check orders
+  tidegate asset check flights --partition 2013-02")]
+    Check(CheckAsset),
+    /// Show which assets are fresh, of those that say how fresh they must be; exit code 4 where one is late.
+    Freshness,
     /// Show how an asset's partitions stand, or add and remove the keys of dynamic ones.
     #[command(after_help = "Examples:
   tidegate asset partitions flights

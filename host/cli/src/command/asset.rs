@@ -1,4 +1,4 @@
-//! `tidegate asset list` and `show`; `partitions` has a file of its own.
+//! `tidegate asset list` and `show`; the others have files of their own.
 
 use std::process::ExitCode;
 
@@ -7,8 +7,8 @@ use tidegate_core::Errors;
 use tidegate_core::port::Materialization;
 
 use crate::arguments::{AssetCommand, ProjectAt, Selection};
-use crate::command::partitions;
 use crate::command::plan::{lineage, location};
+use crate::command::{asset_checks, asset_freshness, partitions};
 use crate::output::{Output, Table, brief, bytes, duration, grouped};
 use crate::session;
 
@@ -16,6 +16,9 @@ pub(crate) async fn run(at: &ProjectAt, command: &AssetCommand, output: &Output)
     match command {
         AssetCommand::List => list(at, output).await,
         AssetCommand::Show { asset } => show(at, asset, output).await,
+        AssetCommand::Checks(checks) => asset_checks::results(at, checks, output).await,
+        AssetCommand::Check(check) => asset_checks::check(at, check, output).await,
+        AssetCommand::Freshness => asset_freshness::run(at, output).await,
         AssetCommand::Partitions { asset, command } => {
             partitions::run(at, asset, command.as_ref(), output).await
         }

@@ -1,6 +1,8 @@
 //! One file a command, and what several of them show.
 
 pub(crate) mod asset;
+pub(crate) mod asset_checks;
+pub(crate) mod asset_freshness;
 pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod clickhouse;

@@ -370,6 +370,8 @@ pub(crate) struct Attempt {
     pub(crate) refused: Mutex<Vec<Verdict>>,
     /// Built-in checks, behind the others.
     pub(crate) built_in: Vec<StreamCheck>,
+    /// Nothing is done to the rows.
+    pub(crate) no_steps: bool,
     /// The row counts of earlier loads.
     pub(crate) history: Vec<u64>,
     pub(crate) reads: Arc<AtomicUsize>,
@@ -394,6 +396,7 @@ impl Attempt {
             verdicts: Mutex::default(),
             refused: Mutex::default(),
             built_in: Vec::new(),
+            no_steps: false,
             history: Vec::new(),
             reads: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
@@ -419,7 +422,11 @@ impl Attempt {
                 breaks_at: self.source_breaks_at,
                 reads: self.reads.clone(),
             })),
-            transforms: vec![BoundStep::Batches((self.instances)())],
+            transforms: if self.no_steps {
+                Vec::new()
+            } else {
+                vec![BoundStep::Batches((self.instances)())]
+            },
             checks: self
                 .checked
                 .iter()

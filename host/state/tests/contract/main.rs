@@ -9,6 +9,7 @@
 mod support;
 
 mod checkpoints;
+mod checks;
 mod claims;
 mod events;
 mod fence;
