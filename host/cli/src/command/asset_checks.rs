@@ -32,7 +32,7 @@ pub(crate) async fn results(at: &ProjectAt, checks: &Checks, output: &Output) ->
         for decl in &asset.value.checks {
             let title = decl.title();
             let found = last.iter().find(|result| is_of(result, &title));
-            let called = found.map_or(title.as_str(), |result| &result.verdict.check);
+            let called = found.map_or(title.as_str(), |result| result.verdict.check.as_str());
             let history = match checks.history {
                 Some(most) => state.check_results(name, called, most).await?,
                 None => Vec::new(),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use tidegate_core::plan::{CheckStep, LoadToken, Partition, PartitionTask, SourceSlice, Step, TaskReceipt};
 use tidegate_core::port::{
-    ArtifactStore, AttemptKey, Checkpoint, EncodedTask, Engine, OpenDestination, OpenSource, Severity,
+    ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, OpenDestination, OpenSource, Severity,
     StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::Column;
@@ -58,7 +58,17 @@ impl Engine for LocalEngine {
             let (state, cancel, log) = (self.state.clone(), cancel.clone(), log.clone());
             tokio::spawn(heartbeat(state, attempt.clone(), cancel, log))
         });
+        let (steps, partition) = (task.checks.clone(), task.partition.clone());
         let mut done = self.attempt(task, log.clone(), cancel.clone()).await;
+        if let Ok(receipt) = &mut done
+            && receipt.load.is_some()
+        {
+            // What is loaded is loaded: an attempt that is to stop leaves the rest unsaid.
+            tokio::select! {
+                verdicts = self.look_after(&steps, partition.as_ref(), &log) => receipt.verdicts.extend(verdicts),
+                () = cancel.cancelled() => {}
+            }
+        }
         if let Some(heart) = heart {
             heart.abort();
         }
@@ -138,17 +148,7 @@ impl LocalEngine {
                 .next()
                 .map_or_else(unreachable_contract, Error::from)
         })?;
-        let around = Surroundings {
-            loaded: &conform.schema(),
-            log: log.clone(),
-            now: Utc::now(),
-            history: &task.history,
-            keys: Some(KeyStore {
-                artifacts: self.artifacts.clone(),
-                prefix: format!("{}{}-", key_files(&key(&task)), task.attempt),
-            }),
-        };
-        let checks = self.project.bind_checks(&task.checks, &around).await?;
+        let checks = self.bind_checks(&task, &conform.schema(), &log).await?;
         let mut source_spec = task.source.clone();
         let secrets;
         (source_spec.resource, secrets) = self.project.with_secrets(&source_spec.resource)?;
@@ -215,51 +215,71 @@ impl LocalEngine {
             key: key(&task),
             state: self.state.clone(),
             observer: self.observer.clone(),
-            log: log.clone(),
+            log,
             dry_run: task.dry_run,
         });
-        let (steps, partition) = (task.checks.clone(), task.partition.clone());
-        let mut receipt = tidegate_flow::run(Parts {
+        tidegate_flow::run(Parts {
             input,
             transforms,
             checks,
             destination,
             conform,
             artifacts: self.artifacts.clone(),
-            progress: progress.clone(),
-            cancel: cancel.clone(),
+            progress,
+            cancel,
             at: Utc::now(),
             task,
         })
-        .await?;
-        if receipt.load.is_some() {
-            let look = self.look_after(&steps, partition.as_ref(), log, &*progress);
-            // What is loaded is loaded: an attempt that is to stop leaves the rest unsaid.
-            tokio::select! {
-                verdicts = look => receipt.verdicts.extend(verdicts),
-                () = cancel.cancelled() => {}
-            }
-        }
-        Ok(receipt)
+        .await
     }
 
-    /// What the checks say that look at what lies in the destination.
+    /// The checks of a task that look at rows on their way, bound.
+    async fn bind_checks(
+        &self,
+        task: &PartitionTask,
+        loaded: &Schema,
+        log: &Arc<AttemptLog>,
+    ) -> Result<Vec<Box<dyn Check>>> {
+        let around = Surroundings {
+            loaded,
+            log: log.clone(),
+            now: Utc::now(),
+            history: &task.history,
+            keys: Some(KeyStore {
+                artifacts: self.artifacts.clone(),
+                prefix: format!("{}{}-", key_files(&key(task)), task.attempt),
+            }),
+        };
+        self.project.bind_checks(&task.checks, &around).await
+    }
+
+    /// What the checks say that look at what lies in the destination, once it does.
     async fn look_after(
         &self,
         steps: &[CheckStep],
         partition: Option<&Partition>,
-        log: Arc<dyn LogSink>,
-        progress: &dyn Progress,
+        log: &Arc<AttemptLog>,
     ) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
+        let sink: Arc<dyn LogSink> = log.clone();
         for step in steps {
-            if let Some(verdict) = self.project.look_at_loaded(step, partition, &log).await {
-                progress.verdict(&verdict);
+            if let Some(verdict) = self.project.look_at_loaded(step, partition, &sink).await {
+                say(log, &verdict);
                 verdicts.push(verdict);
             }
         }
         verdicts
     }
+}
+
+/// Writes what a check says to the log of its attempt.
+fn say(log: &AttemptLog, verdict: &Verdict) {
+    let (level, word) = match (verdict.passed, verdict.severity) {
+        (true, _) => (LogLevel::Info, "passed"),
+        (false, Severity::Warn) => (LogLevel::Warn, "warns"),
+        (false, Severity::Error) => (LogLevel::Error, "failed"),
+    };
+    log.say(level, format!("check {} {word}: {verdict}", verdict.check));
 }
 
 /// How the names of files begin that the checks of an asset partition keep for its checkpoints.
@@ -328,13 +348,7 @@ impl Progress for AttemptProgress {
     }
 
     fn verdict(&self, verdict: &Verdict) {
-        let (level, word) = match (verdict.passed, verdict.severity) {
-            (true, _) => (LogLevel::Info, "passed"),
-            (false, Severity::Warn) => (LogLevel::Warn, "warns"),
-            (false, Severity::Error) => (LogLevel::Error, "failed"),
-        };
-        self.log
-            .say(level, format!("check {} {word}: {verdict}", verdict.check));
+        say(&self.log, verdict);
     }
 
     async fn refused(&self, verdicts: &[Verdict]) -> Result<()> {

@@ -76,10 +76,11 @@ impl Project {
                 open: unopened(),
             })
             .collect();
-        query(&check.sql, &tables, self.check_limits(&check))
-            .await
-            .map_err(|error| vec![placed(asset, &format!("/checks/{index}/{pointer}"), error)])?;
-        Ok(check)
+        let planned = query(&check.sql, &tables, self.check_limits(&check)).await;
+        match planned {
+            Ok(_) => Ok(check),
+            Err(error) => Err(vec![placed(asset, &format!("/checks/{index}/{pointer}"), error)]),
+        }
     }
 
     /// Whether both columns of a relation are there.
