@@ -2,7 +2,7 @@
 
 use crate::failures::Failures;
 use crate::process::{self, phase};
-use crate::services::{clickhouse, oci, old_clickhouse, postgres, s3};
+use crate::services::{clickhouse, clock, oci, old_clickhouse, postgres, s3};
 use crate::{guests, setup, venv};
 
 /// Installs and starts what the tests need, runs them, and stops what it started. With arguments, which go to
@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         oci::install()?;
         oci::up()
     })?;
+    let clock = phase("clock", clock::install)?;
     let warehouse = phase("clickhouse", clickhouse::up)?;
     let old = phase("old-clickhouse", old_clickhouse::up)?;
     let mut command = process::cargo();
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .env(postgres::URL_VARIABLE, server.url())
         .env(s3::URL_VARIABLE, objects.address())
         .env(s3::PROGRAM_VARIABLE, s3::program()?)
+        .env(clock::LIBRARY_VARIABLE, clock)
         .env(oci::HOST_VARIABLE, artifacts.address())
         .env(clickhouse::URL_VARIABLE, warehouse.address())
         .env(clickhouse::PYTHON_VARIABLE, clickhouse::python()?);

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::Signal;
-use serde_json::Value;
-
 use support::database::{database, sql};
 use support::relay::Relay;
+use support::runs::{assert_true, queue, shown, wait_for};
 use support::server::Server;
 use support::{Project, flights_schema, repository};
 
@@ -45,70 +44,6 @@ fn with_limits(project: &Project, limits: &str) {
             "apiVersion: tidegate/v1\nkind: Project\nname: trial\nplugins: [{}/plugins/dist]\nconcurrency: {limits}\n",
             repository()
         ),
-    );
-}
-
-/// Queues a run; answers its id.
-fn queue(project: &Project, arguments: &[&str]) -> String {
-    let answer = project.json(&[&["run", "--queue"], arguments].concat());
-    answer["run"].as_str().unwrap().to_owned()
-}
-
-fn shown(project: &Project, run: &str) -> Value {
-    project.json(&["runs", "show", run])
-}
-
-/// Waits until a run is in one of some states.
-#[track_caller]
-fn wait_for(project: &Project, run: &str, states: &[&str]) -> Value {
-    let started = Instant::now();
-    loop {
-        let shown = shown(project, run);
-        let state = shown["run"]["state"].as_str().unwrap();
-        if states.contains(&state) {
-            return shown;
-        }
-        assert!(
-            started.elapsed() < Duration::from_mins(2),
-            "run {run} is {state}, not {states:?}: {shown:#}"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// What must hold of every run that succeeded, whatever happened to its workers: the moves tell a way from the queue to
-/// the end without a gap, each partition was loaded once, and every attempt has a beginning and one end.
-#[track_caller]
-fn assert_true(shown: &Value) {
-    assert_eq!(shown["run"]["state"], "succeeded", "{shown:#}");
-    let events = shown["events"].as_array().unwrap();
-    let of = |kind: &str| {
-        events
-            .iter()
-            .filter(|event| event["kind"] == kind)
-            .collect::<Vec<_>>()
-    };
-    let mut at = "queued";
-    for event in of("run_state") {
-        assert_eq!(event["data"]["from"], at, "{shown:#}");
-        at = event["data"]["to"].as_str().unwrap();
-    }
-    assert_eq!(at, "succeeded");
-    let partitions = shown["partitions"].as_array().unwrap();
-    assert_eq!(of("materialized").len(), partitions.len(), "{shown:#}");
-    assert_eq!(
-        shown["materializations"].as_array().unwrap().len(),
-        partitions.len()
-    );
-    let attempts: usize = partitions
-        .iter()
-        .map(|partition| partition["attempts"].as_array().unwrap().len())
-        .sum();
-    assert_eq!(of("attempt_started").len(), attempts, "{shown:#}");
-    assert_eq!(
-        of("attempt_failed").len(),
-        attempts - partitions.len(),
-        "{shown:#}"
     );
 }
 
@@ -354,6 +289,31 @@ fn no_run_is_stuck_where_the_state_was_out_of_reach() {
     assert!(project.rows("flights").unwrap().num_rows() > 150_000);
     project.assert_tidy("flights");
     sql(&format!("DROP SCHEMA {schema} CASCADE"));
+}
+
+#[test]
+fn runs_end_where_the_state_has_no_connection_to_spare() {
+    let schema = format!("few_{}", std::process::id());
+    let direct = database(&schema);
+    sql(&format!(
+        "CREATE ROLE {schema} LOGIN CONNECTION LIMIT 2; ALTER SCHEMA {schema} OWNER TO {schema}"
+    ));
+    let mut limited = url::Url::parse(&direct).unwrap();
+    limited.set_username(&schema).unwrap();
+    let project = project().with("TIDEGATE_STATE", &direct);
+    let with_few = |arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        command.env("TIDEGATE_STATE", limited.as_str());
+        command
+    };
+    assert!(with_few(&["state", "migrate"]).status().unwrap().success());
+    let server = Server(with_few(&["serve", "--runs", "8"]).spawn().unwrap());
+    let runs: Vec<String> = (0..24).map(|_| queue(&project, &["small"])).collect();
+    for run in &runs {
+        assert_true(&wait_for(&project, run, &["succeeded", "failed"]));
+    }
+    server.stop();
+    sql(&format!("DROP SCHEMA {schema} CASCADE; DROP ROLE {schema}"));
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("started_at", Instant),
             ("finished_at", Instant),
             ("recoveries", Integer),
+            ("attended", Boolean),
         ],
         order: "id",
         sequence: None,

@@ -14,7 +14,7 @@ use crate::values::{from_integer, from_json, from_text};
 macro_rules! columns {
     () => {
         "r.id, r.state, r.request, r.created_at, r.updated_at, r.error, r.worker, r.priority, r.job, r.tags, r.run_key, \
-         r.started_at, r.finished_at, r.recoveries"
+         r.started_at, r.finished_at, r.recoveries, r.attended"
     };
 }
 pub(crate) use columns;
@@ -35,6 +35,7 @@ pub(crate) struct Row {
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
     recoveries: i64,
+    attended: bool,
 }
 
 impl TryFrom<Row> for RunRecord {
@@ -56,6 +57,7 @@ impl TryFrom<Row> for RunRecord {
             started_at: row.started_at,
             finished_at: row.finished_at,
             recoveries: from_integer("recoveries", row.recoveries)?,
+            attended: row.attended,
         })
     }
 }

@@ -77,8 +77,9 @@ macro_rules! insert {
             Some(id) => tidegate_core::port::Inserted::Known(tidegate_core::plan::RunId(id)),
             None => {
                 sqlx::query(
-                    "INSERT INTO runs (id, state, request, created_at, updated_at, worker, priority, job, tags, run_key)
-                     VALUES ($1, 'queued', $2, $3, $3, $4, $5, $6, $7, $8)",
+                    "INSERT INTO runs (id, state, request, created_at, updated_at, worker, priority, job, tags, run_key,
+                                       attended)
+                     VALUES ($1, 'queued', $2, $3, $3, $4, $5, $6, $7, $8, $9)",
                 )
                 .bind(run.id.0)
                 .bind(&columns.request)
@@ -88,6 +89,7 @@ macro_rules! insert {
                 .bind(run.job.as_deref())
                 .bind(&columns.tags)
                 .bind(run.run_key.as_deref())
+                .bind(run.worker.is_some())
                 .execute(&mut *$tx)
                 .await?;
                 for (key, value) in &run.tags {
@@ -150,7 +152,8 @@ pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, Sta
                     worker = CASE WHEN $4 THEN $5 ELSE worker END,
                     started_at = CASE WHEN $6 THEN COALESCE(started_at, $2) ELSE started_at END,
                     finished_at = CASE WHEN $7 THEN $2 ELSE NULL END,
-                    recoveries = recoveries + $8
+                    recoveries = recoveries + $8,
+                    attended = CASE WHEN $13 THEN $14 ELSE attended END
              WHERE id = $9 AND state = $10
                AND ($11 IS NULL OR updated_at = $11)
                AND ($12 IS NULL OR worker = $12)",
@@ -167,6 +170,8 @@ pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, Sta
         .bind(change.from.text())
         .bind(change.seen.map(instant))
         .bind(change.holder.as_ref().map(|worker| worker.0.as_str()))
+        .bind(change.to == RunState::Queued)
+        .bind(change.reserved.is_some())
         .execute(&mut *tx)
         .await?
         .rows_affected();

@@ -3,6 +3,7 @@
 //! What is up is written down in `target/services/`, so that another call can find and stop it.
 
 pub(crate) mod clickhouse;
+pub(crate) mod clock;
 mod daemon;
 pub(crate) mod oci;
 pub(crate) mod old_clickhouse;

@@ -5,6 +5,7 @@
 
 pub(crate) mod database;
 pub(crate) mod relay;
+pub(crate) mod runs;
 pub(crate) mod server;
 
 use std::fs;

@@ -25,7 +25,8 @@ impl Server {
 
     pub(crate) fn stop(mut self) {
         self.tell(Signal::TERM);
-        assert!(self.0.wait().unwrap().success());
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "{status}");
     }
 }
 

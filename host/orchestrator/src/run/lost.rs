@@ -17,7 +17,7 @@ const MAX_RUNS: u32 = 10_000;
 /// lost once or twice in a row is unlucky; Kubernetes and systemd give up after as few.
 pub(super) const MAX_RECOVERIES: u32 = 3;
 
-/// What becomes of a run whose worker is gone.
+/// What becomes of a run that somebody waited for, and whose worker is gone. One of the queue is queued again whoever looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// It has failed: whoever made it is gone with the worker, and takes it up again or does not.
@@ -27,8 +27,8 @@ pub(crate) enum Lost {
 }
 
 impl Orchestrator {
-    /// Marks runs as failed whose workers, of this project folder, are gone, so that no run says `running` when nobody
-    /// runs it. Where a daemon is alive this is its business: it queues them again.
+    /// Sees to runs whose workers, of this project folder, are gone, so that no run says `running` when nobody runs it:
+    /// those of the queue wait there again, the others have failed. Where a daemon is alive this is its business.
     pub async fn sweep(&self) -> Result<()> {
         // Looked at first: whoever makes a run has joined before.
         let dead = self.workers.dead();
@@ -83,7 +83,9 @@ impl Orchestrator {
         }
         let to = match (run.state, fate) {
             (RunState::Cancelling, _) => RunState::Cancelled,
-            (RunState::Starting | RunState::Running, Lost::Queued) if run.recoveries < MAX_RECOVERIES => {
+            (RunState::Starting | RunState::Running, _)
+                if (fate == Lost::Queued || !run.attended) && run.recoveries < MAX_RECOVERIES =>
+            {
                 RunState::Queued
             }
             _ => RunState::Failed,

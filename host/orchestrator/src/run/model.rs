@@ -233,8 +233,10 @@ impl Trial {
 
     async fn bury(&mut self) {
         let dead = self.worker();
+        // They are all of the queue: it makes no difference who looks.
+        let fate = [Lost::Queued, Lost::Failed][self.random.random_range(0..2)];
         self.orchestrator
-            .bury(std::slice::from_ref(&dead), Lost::Queued)
+            .bury(std::slice::from_ref(&dead), fate)
             .await
             .unwrap();
         for run in self.model.values_mut() {

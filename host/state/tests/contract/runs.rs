@@ -50,6 +50,7 @@ async fn a_run_is_read_as_it_was_inserted(place: &Place) {
         started_at: None,
         finished_at: None,
         recoveries: 0,
+        attended: false,
     };
     assert_eq!(place.store.run(run.id).await.unwrap(), Some(expected));
     assert_eq!(place.store.run(RunId(Uuid::now_v7())).await.unwrap(), None);

@@ -126,6 +126,9 @@ pub struct RunRecord {
     pub finished_at: Option<DateTime<Utc>>,
     /// How often its worker was lost and it was queued again.
     pub recoveries: u32,
+    /// Whether somebody waits for it in the process that carries it out. One that is not waited for is of the queue, and of
+    /// whichever worker takes it.
+    pub attended: bool,
 }
 
 /// Which runs to list.
