@@ -60,8 +60,8 @@ async fn what_is_wrong_is_counted_and_nothing_is_shown() {
     attempt.built_in = vec![
         StreamCheck::Range {
             column: "n".into(),
-            min: Some(json!(100)),
-            max: Some(json!(120)),
+            min: Some(json!(10)),
+            max: Some(json!(1_000)),
         },
         StreamCheck::AcceptedValues {
             column: "key".into(),
