@@ -192,7 +192,7 @@ async fn freshness_is_kept_under_the_leaders_fence(place: &Place) {
         sequence: changes[0].sequence,
         ..late
     };
-    assert_eq!(changes, [kept.clone()]);
+    assert_eq!(changes, std::slice::from_ref(&kept));
     assert_eq!(store.freshness_changes(kept.sequence, 9).await.unwrap(), []);
     assert_eq!(store.materialized_at(&asset("orders")).await.unwrap(), None);
     assert_eq!(store.prune_freshness_changes(at(2)).await.unwrap(), 0);
