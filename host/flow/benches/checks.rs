@@ -193,7 +193,7 @@ fn task() -> PartitionTask {
     }
 }
 
-async fn load(batches: std::vec::IntoIter<RecordBatch>, checks: &[StreamCheck]) -> Duration {
+async fn load(batches: Vec<RecordBatch>, checks: &[StreamCheck]) -> Duration {
     let schema = Column::schema(&columns());
     let bound = checks.iter().map(|check| {
         bind_stream_check(StreamBinding {
@@ -207,7 +207,7 @@ async fn load(batches: std::vec::IntoIter<RecordBatch>, checks: &[StreamCheck]) 
     });
     let parts = Parts {
         task: task(),
-        input: Input::Read(Box::new(Batches(batches))),
+        input: Input::Read(Box::new(Batches(batches.into_iter()))),
         transforms: Vec::new(),
         checks: bound.collect(),
         destination: Some(Box::new(Encoder(
@@ -229,7 +229,7 @@ async fn load(batches: std::vec::IntoIter<RecordBatch>, checks: &[StreamCheck]) 
 async fn least(batches: &[RecordBatch], checks: &[StreamCheck]) -> Duration {
     let mut least = Duration::MAX;
     for _ in 0..ROUNDS {
-        least = least.min(load(batches.to_vec().into_iter(), checks).await);
+        least = least.min(load(batches.to_vec(), checks).await);
     }
     least
 }
