@@ -159,7 +159,7 @@ fn a_failed_check_keeps_the_load_out_of_sight() {
     );
     assert_eq!(good.lines("counted"), before);
     assert_eq!(good.last_state(), "failed");
-    let told = &events(&good, "checked")[0]["data"];
+    let told = &events(&good, "check_failed")[0]["data"];
     assert_eq!(
         (&told["passed"], &told["severity"]),
         (&Value::Bool(false), &Value::from("error"))

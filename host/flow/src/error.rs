@@ -37,6 +37,14 @@ pub enum FlowError {
         /// Why it does not.
         why: String,
     },
+    /// A check cannot look at what is loaded.
+    #[error("{why}")]
+    Unchecked {
+        /// Why not.
+        why: String,
+        /// How to mend it.
+        hint: String,
+    },
     /// A check forbids the load.
     #[error("{0}")]
     Check(String),
@@ -71,6 +79,7 @@ impl From<FlowError> for Error {
             }
             FlowError::Slice { .. } => Self::new(Kind::Schema, "schema.partition_column", message)
                 .hint("name a timestamp or date32 column of the source"),
+            FlowError::Unchecked { hint, .. } => Self::new(Kind::Schema, "schema.check", message).hint(hint),
             FlowError::Check(_) => Self::new(Kind::Data, "check.failed", message)
                 .hint("nothing was shown: mend the data or the check, then start a new run"),
             FlowError::Counts(_) => Self::new(Kind::Internal, "flow.counts", message),

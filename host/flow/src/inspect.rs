@@ -57,7 +57,7 @@ impl Inspection {
         let mut verdicts = Vec::new();
         for check in &mut self.checks {
             let verdict = check.verdict().await?;
-            progress.verdict(&verdict).await?;
+            progress.verdict(&verdict);
             verdicts.push(verdict);
         }
         let failed: Vec<String> = verdicts
@@ -68,6 +68,7 @@ impl Inspection {
         if failed.is_empty() {
             Ok(verdicts)
         } else {
+            progress.refused(&verdicts).await?;
             Err(FlowError::Check(failed.join("; ")).into())
         }
     }

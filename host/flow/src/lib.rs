@@ -4,6 +4,7 @@
 //! Batches, refused rows and barriers travel in one order, so that what is in front of a barrier is in its checkpoint
 //! and what is behind it is not.
 
+mod check;
 mod contract;
 mod domain;
 mod error;
@@ -19,6 +20,7 @@ mod slice;
 mod step;
 mod stream_step;
 
+pub use check::{Declared, KeyStore, StreamBinding, bind_stream_check};
 pub use contract::Conform;
 pub use error::FlowError;
 pub use progress::Progress;

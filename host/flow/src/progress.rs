@@ -11,8 +11,10 @@ pub trait Progress: Send + Sync {
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<()>;
     /// Whether the attempt may still show its load; an error where it is no longer the newest.
     async fn confirm(&self) -> Result<()>;
-    /// Keeps what a check says.
-    async fn verdict(&self, verdict: &Verdict) -> Result<()>;
+    /// Tells what a check says; must not block.
+    fn verdict(&self, verdict: &Verdict);
+    /// Keeps what all checks say of a load that one of them forbids; an error where the attempt is no longer the newest.
+    async fn refused(&self, verdicts: &[Verdict]) -> Result<()>;
     /// Counts so far, after each batch. Must not block.
     fn counts(&self, counts: &TaskCounts);
 }

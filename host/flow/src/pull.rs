@@ -2,7 +2,7 @@
 
 use tidegate_core::Result;
 use tidegate_core::batch::StepCounts;
-use tidegate_core::plan::{PartitionTask, SourceSpec, TaskReceipt};
+use tidegate_core::plan::{CheckStep, PartitionTask, SourceSpec, TaskReceipt};
 use tidegate_core::port::{Commit, Destination, TaskCounts};
 use tidegate_core::schema::Column;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::progress::Progress;
 /// the destination can fetch them.
 pub fn can_pull(task: &PartitionTask, destination: &dyn Destination) -> bool {
     task.steps.is_empty()
-        && task.checks.is_empty()
+        && !task.checks.iter().any(CheckStep::looks_at_rows)
         && task.limit_rows.is_none()
         && task.source.cursor.is_none()
         && task.reads_at_once()

@@ -8,6 +8,7 @@ mod backfill;
 mod daemon;
 mod engine;
 mod error;
+mod freshness;
 mod instigate;
 mod operation;
 mod project;
@@ -16,10 +17,12 @@ mod stale;
 
 pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
 pub use daemon::{
-    Daemon, Duty, LEADER_LEASE_MS, Maintenance, Monitor, Removed, WORKER_LEASE_MS, prunable, prune,
+    Daemon, Duty, FreshnessWatch, LEADER_LEASE_MS, Maintenance, Monitor, Removed, WORKER_LEASE_MS, prunable,
+    prune,
 };
 pub use engine::LocalEngine;
 pub use error::OrchestratorError;
+pub use freshness::{AssetFreshness, freshness};
 pub use instigate::{
     Evaluated, Schedules, Sensors, Standing, State as StandingState, Wanted, evaluate, next_ticks,
 };

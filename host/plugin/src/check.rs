@@ -178,6 +178,7 @@ impl PluginCheck {
                 wit::Severity::Warn => Severity::Warn,
                 wit::Severity::Error => Severity::Error,
             },
+            blocking: true,
             message: printable(&cut(message, MAX_MESSAGE_BYTES)),
             measures: verdict.measures,
         })

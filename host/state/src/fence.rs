@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use tidegate_core::plan::RangeState;
-use tidegate_core::port::{AttemptKey, Event, EventKind, Materialization, QuarantineEntry};
+use tidegate_core::port::{AttemptKey, Event, EventKind, Materialization, QuarantineEntry, Verdict};
 
 use crate::error::StateError;
 use crate::pool::Pool;
 use crate::ranges::mark;
 use crate::values::{instant, to_json};
-use crate::{events, materializations, quarantine};
+use crate::{checks, events, materializations, quarantine};
 
 /// 1 where the attempt is the newest of its asset partition and under way, else 0.
 pub(crate) const HOLDS: &str = "SELECT COUNT(*) FROM attempts a
@@ -156,12 +156,14 @@ pub(crate) async fn finish(
     attempt: &AttemptKey,
     materialization: &Materialization,
     quarantined: &[QuarantineEntry],
+    verdicts: &[Verdict],
 ) -> Result<bool, StateError> {
     let columns = materializations::Columns::of(materialization)?;
     let entries = quarantined
         .iter()
         .map(quarantine::Columns::of)
         .collect::<Result<Vec<_>, _>>()?;
+    let results = checks::of_attempt(attempt, verdicts, true, materialization.at)?;
     in_transaction!(pool, |tx, dialect| {
         unless_holds_return!(tx, dialect, attempt);
         end_attempt!(
@@ -178,6 +180,10 @@ pub(crate) async fn finish(
             let data = json!({"artifact": entry.artifact, "step": entry.step, "rows": entry.rows});
             let refused = event(attempt, EventKind::Quarantined, data, materialization.at);
             events::insert!(tx, dialect, &refused);
+        }
+        for (result, said) in &results {
+            checks::insert!(tx, result);
+            events::insert!(tx, dialect, said);
         }
         let load = &materialization.load;
         let data = json!({"rows": load.rows, "bytes": load.bytes, "location": load.location});

@@ -29,9 +29,9 @@ pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ 
 /// Rows may bring the numbers that the database gives else.
 pub(crate) const OVERRIDING: &str = " OVERRIDING SYSTEM VALUE";
 
-/// Asks for the last number that was given out.
+/// Asks for the last number that was given out, 0 where none was: a new sequence has the value 1 already.
 pub(crate) fn last_number(_table: &str, sequence: &str) -> String {
-    format!("SELECT last_value FROM {sequence}")
+    format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")
 }
 
 /// Goes on behind a number; 0 where none was given out.

@@ -6,7 +6,7 @@ use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::port::{
     AttemptKey, AttemptRecord, Checkpoint, Claim, Claiming, Event, Inserted, Materialization, NewRun,
     PartitionState, QuarantineEntry, RunFilter, RunMove, RunPartition, RunRecord, StateStore, StepEnd,
-    StoredEvent,
+    StoredEvent, Verdict,
 };
 use tidegate_core::{Error, Result};
 
@@ -116,8 +116,9 @@ impl StateStore for SqlStateStore {
         attempt: &AttemptKey,
         materialization: &Materialization,
         quarantined: &[QuarantineEntry],
+        verdicts: &[Verdict],
     ) -> Result<bool> {
-        Ok(fence::finish(&self.pool, attempt, materialization, quarantined).await?)
+        Ok(fence::finish(&self.pool, attempt, materialization, quarantined, verdicts).await?)
     }
 
     async fn finish_step(&self, attempt: &AttemptKey, end: &StepEnd) -> Result<bool> {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::runs::tag;
-use super::{Chosen, Run};
+use super::{CheckAsset, Checks, Chosen, Run};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AssetCommand {
@@ -57,6 +57,19 @@ pub(crate) enum AssetCommand {
   tidegate asset report orders --partition 2024-01-01 --rows 1200 --metadata by=legacy-job
   tidegate asset report orders --observation --metadata rows_in_shop=1210")]
     Report(Report),
+    /// Show what the checks of assets said: the last result of each, and with --history those before it.
+    #[command(after_help = "Examples:
+  tidegate asset checks
+  tidegate asset checks orders --history 20
+  tidegate asset checks group:sales --json")]
+    Checks(Checks),
+    /// Carry out an asset's checks on what lies in its destination. Nothing is loaded; exit code 4 where one fails.
+    #[command(after_help = "Examples:
+  tidegate asset check orders
+  tidegate asset check flights --partition 2013-02")]
+    Check(CheckAsset),
+    /// Show which assets are fresh, of those that say how fresh they must be; exit code 4 where one is late.
+    Freshness,
     /// Show how an asset's partitions stand, or add and remove the keys of dynamic ones.
     #[command(after_help = "Examples:
   tidegate asset partitions flights

@@ -2,6 +2,7 @@
 
 mod asset;
 mod backfill;
+mod checks;
 mod instigators;
 mod runs;
 mod state;
@@ -15,6 +16,7 @@ use crate::command::plugin::{Language, Role};
 
 pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
+pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;

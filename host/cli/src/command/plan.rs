@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tidegate_core::Errors;
-use tidegate_core::plan::{CheckSpec, SliceRule, SqlSpec, Step};
+use tidegate_core::plan::{CheckKind, CheckStep, SliceRule, SqlSpec, Step};
 use tidegate_core::port::{Change, ChangeBy};
 use tidegate_core::schema::{ByteSize, Column, Millis};
 use tidegate_orchestrator::{AssetPlan, PlannedStep, Project, secret_names};
@@ -289,7 +289,21 @@ fn describe_resource(pinned: Option<PinnedResource>, config: &Value) -> Value {
     })
 }
 
-fn print_check(check: &CheckSpec) {
+fn print_check(step: &CheckStep) {
+    let check = match &step.kind {
+        CheckKind::Plugin(check) => check,
+        CheckKind::Stream(_) | CheckKind::Loaded(_) => {
+            let name = step.name.as_deref().unwrap_or_default();
+            let when = if step.looks_at_rows() {
+                "rows on their way"
+            } else {
+                "what lies there, once it is loaded"
+            };
+            say!("  check        {name}");
+            say!("               looks at {when}");
+            return;
+        }
+    };
     let short = check.digest.short();
     say!("  check        {}@{} ({short})", check.plugin, check.version);
     say!("               shown    {}", check.grant.reads.join(", "));

@@ -199,7 +199,7 @@ async fn show(project: &Arc<Project>, run: &str, output: &Output) -> Result<Exit
         }
         for stored in events
             .iter()
-            .filter(|stored| stored.event.kind == EventKind::Checked)
+            .filter(|stored| matches!(stored.event.kind, EventKind::Checked | EventKind::CheckFailed))
         {
             // An event of a newer Tidegate may say more, or less.
             let Ok(verdict) = serde_json::from_value::<Verdict>(stored.event.data.clone()) else {

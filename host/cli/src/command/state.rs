@@ -43,9 +43,10 @@ async fn removal(project: &Project, dry_run: bool, output: &Output) -> Result<()
     output.show(&removed, || {
         let word = if dry_run { "would remove" } else { "removed" };
         say!(
-            "{word} {} runs, {} events, {} files of logs",
+            "{word} {} runs, {} events, {} results of checks, {} files of logs",
             grouped(removed.runs),
             grouped(removed.events),
+            grouped(removed.checks),
             grouped(removed.logs)
         );
         for month in &removed.months {

@@ -1,7 +1,9 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
+mod check;
 mod cron;
 mod expression;
+mod freshness;
 mod graph;
 mod ids;
 mod mapping;
@@ -12,8 +14,10 @@ mod template;
 mod timetable;
 mod wall_clock;
 
+pub use check::{CheckKind, CheckStep, LoadedCheck, LoadedTable, StreamCheck};
 pub use cron::{Cron, CronError};
 pub use expression::{Expression, ExpressionError, Path, ValueKind};
+pub use freshness::{Freshness, FreshnessPolicy, FreshnessStatus};
 pub use graph::{Graph, GraphError};
 pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, StepPlace, WorkerId};
 pub use mapping::{Mapping, MappingError, TimeMapping, Upstream};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::CheckStep;
 use super::{AssetName, Digest, Epoch, Partition, PartitionKey, RunId};
 use crate::port::{Checkpoint, LoadReceipt, QuarantineEntry, Verdict, Watermark};
 use crate::schema::{Column, Contract, CursorDecl, HttpGrant, Load};
@@ -29,8 +30,8 @@ pub struct PartitionTask {
     pub columns: Vec<Column>,
     /// What happens to columns that the contract does not name.
     pub contract: Contract,
-    /// What looks at the rows that are loaded, before they are shown.
-    pub checks: Vec<CheckSpec>,
+    /// What looks at what is loaded.
+    pub checks: Vec<CheckStep>,
     /// Rows a batch at most.
     pub batch_rows: usize,
     /// When to checkpoint.
@@ -45,6 +46,9 @@ pub struct PartitionTask {
     /// Read only what is new behind this; none for everything.
     #[serde(default)]
     pub since: Option<Watermark>,
+    /// The row counts of the asset's last loads, newest first, where a check wants them; no part of what the task does.
+    #[serde(default)]
+    pub history: Vec<u64>,
     /// Do everything but write to the destination.
     pub dry_run: bool,
     /// Where an earlier attempt of this run got to.
@@ -203,7 +207,7 @@ pub struct StepSpec {
     pub instances: u32,
 }
 
-/// One check of a task: which plugin, and what it is granted.
+/// A plugin that is a check of a task: which one, and what it is granted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckSpec {
     /// Where it stands among the asset's checks, from 0.

@@ -31,30 +31,54 @@ pub trait Check: Send {
 pub enum Severity {
     /// It is shown.
     Warn,
-    /// Nothing is loaded.
+    /// It is a failure; where the check blocks, nothing is loaded.
     Error,
 }
 
 /// What a check says of a load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The check: `plugin@version`.
+    /// The check: its name, or `plugin@version`.
     pub check: String,
     /// Whether the data is as it should be.
     pub passed: bool,
     /// How grave it is where not.
     pub severity: Severity,
+    /// Whether a failure of severity error keeps the load from being shown.
+    #[serde(default = "yes")]
+    pub blocking: bool,
     /// What was found, for a person.
     pub message: String,
     /// What was measured: names and finite numbers.
     pub measures: Vec<(String, f64)>,
 }
 
+impl Severity {
+    /// As the store and the command line write it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    /// The severity that [`Severity::text`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Warn, Self::Error]
+            .into_iter()
+            .find(|severity| severity.text() == text)
+    }
+}
+
 impl Verdict {
     /// Whether the load must not be shown.
     pub fn blocks(&self) -> bool {
-        !self.passed && self.severity == Severity::Error
+        !self.passed && self.severity == Severity::Error && self.blocking
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl std::fmt::Display for Verdict {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
 use super::duration::Millis;
+use super::freshness::FreshnessDecl;
 use super::partitions::{MappingDecl, Partitions};
 use super::placeholder::placeholders;
 use super::project::CheckpointDecl;
@@ -54,9 +55,12 @@ pub struct Asset {
     /// How the asset is sliced: by time, by the values of a column, or by both.
     #[serde(default)]
     pub partitions: Option<Partitions>,
-    /// What looks at the rows that are loaded, before they are shown.
+    /// What is to hold of what is loaded.
     #[serde(default)]
     pub checks: Vec<CheckDecl>,
+    /// How new it must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<FreshnessDecl>,
     /// How often an attempt makes its work durable.
     #[serde(default)]
     pub checkpoint: Option<CheckpointDecl>,

@@ -10,6 +10,7 @@ mod concurrency;
 mod decode;
 mod document;
 mod duration;
+mod freshness;
 mod http;
 mod job;
 mod load;
@@ -34,12 +35,16 @@ mod transform;
 mod validate;
 
 pub use asset::{Asset, CursorDecl, DestinationDecl, SourceDecl};
-pub use check::CheckDecl;
+pub use check::{
+    AcceptedValuesDecl, CheckDecl, FreshColumnDecl, RangeDecl, RegexDecl, RelationDecl, RowCountAnomalyDecl,
+    RowCountDecl,
+};
 pub use column::{Column, Contract, Load};
 pub use concurrency::{ConcurrencyDecl, TagLimitDecl};
 pub use decode::{decode, decode_without};
 pub use document::{Document, MAX_DOCUMENT_BYTES};
 pub use duration::{ByteSize, Millis};
+pub use freshness::FreshnessDecl;
 pub use http::{Basic, HttpGrant, HttpLimits};
 pub use job::Job;
 pub use load::{LoadedProject, Placed, load_project};

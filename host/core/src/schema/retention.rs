@@ -36,6 +36,8 @@ pub struct RetentionDecl {
     /// Events by kind, and under `default` those of the kinds that are not named; 30 days unless told, `checkpoint` 7.
     /// None outlives its run.
     pub events: BTreeMap<String, Keep>,
+    /// What checks said, and when assets became late or fresh again; 90 days unless told.
+    pub checks: Keep,
     /// The logs of attempts, counted from when their run last moved; 30 days unless told.
     pub logs: Keep,
 }
@@ -45,6 +47,7 @@ impl Default for RetentionDecl {
         Self {
             runs: Keep::days(90),
             events: BTreeMap::new(),
+            checks: Keep::days(90),
             logs: Keep::days(30),
         }
     }

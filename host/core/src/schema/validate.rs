@@ -1,6 +1,8 @@
 //! What can be said of the documents together, without connectors or plugins.
 
+mod check;
 mod cursor;
+mod freshness;
 mod http;
 mod instigators;
 mod partition;
@@ -39,6 +41,8 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         columns(asset, &mut errors);
         instances(asset, &mut errors);
         transform::transforms(asset, loaded, &mut errors);
+        check::checks(asset, loaded, &mut errors);
+        freshness::freshness(asset, &mut errors);
         grants(asset, &mut errors);
         partition::partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
@@ -243,7 +247,7 @@ fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
             step.reads(),
             &step.writes,
             &step.drops,
-            &step.limits,
+            step.limits,
             &step.http,
         )
     });
@@ -251,10 +255,10 @@ fn grants(asset: &Placed<Asset>, errors: &mut Vec<Error>) {
         let pointer = format!("/checks/{index}");
         (
             pointer,
-            &check.reads,
+            check.reads(),
             nothing,
             nothing,
-            &check.limits,
+            check.limits(),
             &check.http,
         )
     });

@@ -16,7 +16,7 @@ use serde_json::json;
 use tidegate_core::batch::{Processed, Rejects, StepCounts};
 use tidegate_core::plan::{
     CheckpointPolicy, DestinationSpec, Digest, Epoch, GrantSpec, OnReject, PartitionTask, RunId, SliceRule,
-    SourceSlice, SourceSpec, Step, StepSpec, TaskReceipt,
+    SourceSlice, SourceSpec, Step, StepSpec, StreamCheck, TaskReceipt,
 };
 use tidegate_core::port::{
     ArtifactStore, Check, Checkpoint, Commit, Cursor, Destination, LoadReceipt, Part, Severity, Source,
@@ -24,7 +24,9 @@ use tidegate_core::port::{
 };
 use tidegate_core::schema::{Column, Contract, Load};
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{BoundStep, Conform, Input, Parts, Progress, run};
+use tidegate_flow::{
+    BoundStep, Conform, Input, KeyStore, Parts, Progress, StreamBinding, bind_stream_check, run,
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -183,6 +185,7 @@ impl Check for Sum {
             check: self.name().into(),
             passed: false,
             severity: self.severity,
+            blocking: true,
             message: "never content".into(),
             measures: vec![("sum".into(), self.sum as f64)],
         })
@@ -315,6 +318,7 @@ impl ArtifactStore for Artifacts {
 pub(crate) struct Watch {
     pub(crate) checkpoints: Mutex<Vec<Checkpoint>>,
     verdicts: Mutex<Vec<Verdict>>,
+    refused: Mutex<Vec<Verdict>>,
     refuses_from: Option<usize>,
     refuses_commit: bool,
 }
@@ -338,8 +342,12 @@ impl Progress for Watch {
         }
     }
 
-    async fn verdict(&self, verdict: &Verdict) -> Result<()> {
+    fn verdict(&self, verdict: &Verdict) {
         self.verdicts.lock().unwrap().push(verdict.clone());
+    }
+
+    async fn refused(&self, verdicts: &[Verdict]) -> Result<()> {
+        self.refused.lock().unwrap().extend_from_slice(verdicts);
         Ok(())
     }
 
@@ -358,6 +366,14 @@ pub(crate) struct Attempt {
     pub(crate) checked: Vec<Severity>,
     /// What the checks said.
     pub(crate) verdicts: Mutex<Vec<Verdict>>,
+    /// What was kept of it where the load was not shown.
+    pub(crate) refused: Mutex<Vec<Verdict>>,
+    /// Built-in checks, behind the others.
+    pub(crate) built_in: Vec<StreamCheck>,
+    /// Nothing is done to the rows.
+    pub(crate) no_steps: bool,
+    /// The row counts of earlier loads.
+    pub(crate) history: Vec<u64>,
     pub(crate) reads: Arc<AtomicUsize>,
     pub(crate) gate: Arc<Semaphore>,
     pub(crate) place: Arc<Mutex<Place>>,
@@ -378,6 +394,10 @@ impl Attempt {
             refuses_commit: false,
             checked: Vec::new(),
             verdicts: Mutex::default(),
+            refused: Mutex::default(),
+            built_in: Vec::new(),
+            no_steps: false,
+            history: Vec::new(),
             reads: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             place: Arc::default(),
@@ -402,7 +422,11 @@ impl Attempt {
                 breaks_at: self.source_breaks_at,
                 reads: self.reads.clone(),
             })),
-            transforms: vec![BoundStep::Batches((self.instances)())],
+            transforms: if self.no_steps {
+                Vec::new()
+            } else {
+                vec![BoundStep::Batches((self.instances)())]
+            },
             checks: self
                 .checked
                 .iter()
@@ -412,6 +436,19 @@ impl Attempt {
                         sum: 0,
                     }) as Box<dyn Check>
                 })
+                .chain(self.built_in.iter().enumerate().map(|(index, check)| {
+                    bind_stream_check(StreamBinding {
+                        check,
+                        loaded: &Column::schema(&self.task.columns),
+                        now: chrono::DateTime::UNIX_EPOCH,
+                        history: &self.history,
+                        keys: Some(KeyStore {
+                            artifacts: self.artifacts.clone(),
+                            prefix: format!("checks/run/{index}-{}", self.task.attempt),
+                        }),
+                    })
+                    .unwrap()
+                }))
                 .collect(),
             destination: (!self.task.dry_run).then(|| {
                 Box::new(Memory {
@@ -441,6 +478,10 @@ impl Attempt {
             .lock()
             .unwrap()
             .clone_from(&watch.verdicts.lock().unwrap());
+        self.refused
+            .lock()
+            .unwrap()
+            .clone_from(&watch.refused.lock().unwrap());
         (done, checkpoints)
     }
 
@@ -522,6 +563,7 @@ fn task() -> PartitionTask {
         limit_rows: None,
         slice: SliceRule::Trusted,
         source_slice: SourceSlice::Own,
+        history: Vec::new(),
         dry_run: false,
         resume: None,
     }

@@ -16,6 +16,12 @@ use crate::run::Orchestrator;
 /// Runs that are removed at once.
 const RUNS_PER_BATCH: u32 = 100;
 
+/// Results of checks that are removed at once.
+const RESULTS_PER_BATCH: u32 = 5_000;
+
+/// Where the files of runs lie: the logs of attempts, and what checks keep beside checkpoints.
+const RUN_FILES: [&str; 2] = ["logs/", "checks/"];
+
 /// Events that are looked at at once.
 const EVENTS_PER_BATCH: u32 = 5_000;
 
@@ -26,7 +32,9 @@ pub struct Removed {
     pub runs: u64,
     /// Events, beside those of the runs.
     pub events: u64,
-    /// Files of logs.
+    /// Results of checks.
+    pub checks: u64,
+    /// Files of logs, and those that checks left of runs that failed.
     pub logs: u64,
     /// Tables of events that went whole; their events are not counted.
     pub months: Vec<String>,
@@ -72,6 +80,16 @@ pub async fn prune(
         artifacts.delete(&name).await?;
         removed.logs += 1;
     }
+    if let Some(before) = limit(retention.checks, now) {
+        loop {
+            let results = state.prune_check_results(before, RESULTS_PER_BATCH).await?;
+            removed.checks += results;
+            if results < u64::from(RESULTS_PER_BATCH) {
+                break;
+            }
+        }
+        state.prune_freshness_changes(before).await?;
+    }
     if let Some(before) = limit(retention.runs, now) {
         loop {
             let runs = state.prune_runs(before, RUNS_PER_BATCH).await?;
@@ -100,6 +118,9 @@ pub async fn prunable(
     if let Some(before) = limit(retention.runs, now) {
         removed.runs = state.prunable_runs(before).await?;
     }
+    if let Some(before) = limit(retention.checks, now) {
+        removed.checks = state.prunable_check_results(before).await?;
+    }
     removed.logs = old_logs(state, artifacts, retention, now).await?.len() as u64;
     Ok(removed)
 }
@@ -118,7 +139,11 @@ async fn old_logs(
     let mut old = Vec::new();
     let mut asked: Option<(RunId, bool)> = None;
     // Sorted, so the files of a run follow one another.
-    for name in artifacts.list("logs/").await? {
+    let mut names = Vec::new();
+    for prefix in RUN_FILES {
+        names.extend(artifacts.list(prefix).await?);
+    }
+    for name in names {
         let id = name.split('/').nth(1).and_then(|id| id.parse().ok());
         let Some(run) = id.map(RunId) else { continue };
         let expired = match asked {

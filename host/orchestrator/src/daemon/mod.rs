@@ -4,11 +4,13 @@
 
 mod duty;
 mod election;
+mod freshness;
 mod lead;
 mod maintenance;
 mod monitor;
 
 pub use duty::Duty;
+pub use freshness::FreshnessWatch;
 pub use lead::{Daemon, LEADER_LEASE_MS};
 pub use maintenance::{Maintenance, Removed, prunable, prune};
 pub use monitor::{Monitor, WORKER_LEASE_MS};

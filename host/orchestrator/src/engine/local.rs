@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
-use tidegate_core::plan::{PartitionTask, SourceSlice, Step, TaskReceipt};
+use tidegate_core::plan::{CheckStep, LoadToken, Partition, PartitionTask, SourceSlice, Step, TaskReceipt};
 use tidegate_core::port::{
-    ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, Event, EventKind, OpenDestination,
-    OpenSource, Severity, StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
+    ArtifactStore, AttemptKey, Check, Checkpoint, EncodedTask, Engine, OpenDestination, OpenSource, Severity,
+    StateStore, StreamTransform as _, TaskCounts, Transform, Verdict,
 };
 use tidegate_core::schema::Column;
 use tidegate_core::{Error, Kind, Result};
-use tidegate_flow::{BoundStep, Conform, Input, Parts, Progress, can_pull};
+use tidegate_flow::{BoundStep, Conform, Input, KeyStore, Parts, Progress, can_pull};
 use tidegate_plugin::{LogLevel, LogSink};
 use tokio_util::sync::CancellationToken;
 
 use super::log::{AttemptLog, log_name};
 use super::slices::{Slices, SlicesSource};
-use crate::project::{Project, bind_sql};
+use crate::project::{Project, Surroundings, bind_sql};
 use crate::run::{LEASE_MS, RunObserver, fenced};
 
 /// How often an attempt says that it is alive: three times within its lease.
@@ -61,7 +61,17 @@ impl Engine for LocalEngine {
             let (state, cancel, log) = (self.state.clone(), cancel.clone(), log.clone());
             tokio::spawn(heartbeat(state, attempt.clone(), cancel, log))
         });
+        let (steps, partition) = (task.checks.clone(), task.partition.clone());
         let mut done = self.attempt(task, log.clone(), cancel.clone()).await;
+        if let Ok(receipt) = &mut done
+            && receipt.load.is_some()
+        {
+            // What is loaded is loaded: an attempt that is to stop leaves the rest unsaid.
+            tokio::select! {
+                verdicts = self.look_after(&steps, partition.as_ref(), &log) => receipt.verdicts.extend(verdicts),
+                () = cancel.cancelled() => {}
+            }
+        }
         if let Some(heart) = heart {
             heart.abort();
         }
@@ -141,12 +151,7 @@ impl LocalEngine {
                 .next()
                 .map_or_else(unreachable_contract, Error::from)
         })?;
-        let mut checks: Vec<Box<dyn Check>> = Vec::new();
-        for check in &task.checks {
-            let sink: Arc<dyn LogSink> = log.clone();
-            let bound = self.project.bind_check(check, &conform.schema(), sink).await?;
-            checks.push(Box::new(bound));
-        }
+        let checks = self.bind_checks(&task, &conform.schema(), &log).await?;
         let mut source_spec = task.source.clone();
         let secrets;
         (source_spec.resource, secrets) = self.project.with_secrets(&source_spec.resource)?;
@@ -230,6 +235,60 @@ impl LocalEngine {
         })
         .await
     }
+
+    /// The checks of a task that look at rows on their way, bound.
+    async fn bind_checks(
+        &self,
+        task: &PartitionTask,
+        loaded: &Schema,
+        log: &Arc<AttemptLog>,
+    ) -> Result<Vec<Box<dyn Check>>> {
+        let around = Surroundings {
+            loaded,
+            log: log.clone(),
+            now: Utc::now(),
+            history: &task.history,
+            keys: Some(KeyStore {
+                artifacts: self.artifacts.clone(),
+                prefix: format!("{}{}-", key_files(&key(task)), task.attempt),
+            }),
+        };
+        self.project.bind_checks(&task.checks, &around).await
+    }
+
+    /// What the checks say that look at what lies in the destination, once it does.
+    async fn look_after(
+        &self,
+        steps: &[CheckStep],
+        partition: Option<&Partition>,
+        log: &Arc<AttemptLog>,
+    ) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        let sink: Arc<dyn LogSink> = log.clone();
+        for step in steps {
+            if let Some(verdict) = self.project.look_at_loaded(step, partition, &sink).await {
+                say(log, &verdict);
+                verdicts.push(verdict);
+            }
+        }
+        verdicts
+    }
+}
+
+/// Writes what a check says to the log of its attempt.
+fn say(log: &AttemptLog, verdict: &Verdict) {
+    let (level, word) = match (verdict.passed, verdict.severity) {
+        (true, _) => (LogLevel::Info, "passed"),
+        (false, Severity::Warn) => (LogLevel::Warn, "warns"),
+        (false, Severity::Error) => (LogLevel::Error, "failed"),
+    };
+    log.say(level, format!("check {} {word}: {verdict}", verdict.check));
+}
+
+/// How the names of files begin that the checks of an asset partition keep for its checkpoints.
+pub(crate) fn key_files(key: &AttemptKey) -> String {
+    let token = LoadToken::new(&key.asset, &key.partition, key.run);
+    format!("checks/{}/{}/", key.run, token.0)
 }
 
 fn unreachable_contract() -> Error {
@@ -291,28 +350,13 @@ impl Progress for AttemptProgress {
         self.log.flush().await
     }
 
-    async fn verdict(&self, verdict: &Verdict) -> Result<()> {
-        let (level, word) = match (verdict.passed, verdict.severity) {
-            (true, _) => (LogLevel::Info, "passed"),
-            (false, Severity::Warn) => (LogLevel::Warn, "warns"),
-            (false, Severity::Error) => (LogLevel::Error, "failed"),
-        };
-        self.log
-            .say(level, format!("check {} {word}: {verdict}", verdict.check));
-        // A dry run has no record that an event could belong to.
-        if self.dry_run {
-            return Ok(());
-        }
-        let event = Event {
-            run: self.key.run,
-            asset: Some(self.key.asset.clone()),
-            partition: Some(self.key.partition.clone()),
-            attempt: Some(self.key.attempt),
-            kind: EventKind::Checked,
-            data: serde_json::json!(verdict),
-            at: Utc::now(),
-        };
-        if self.state.append_events(&[event]).await? {
+    fn verdict(&self, verdict: &Verdict) {
+        say(&self.log, verdict);
+    }
+
+    async fn refused(&self, verdicts: &[Verdict]) -> Result<()> {
+        // A dry run has no record that they could belong to.
+        if self.dry_run || self.state.keep_verdicts(&self.key, verdicts, Utc::now()).await? {
             Ok(())
         } else {
             Err(fenced(&self.key))

@@ -5,5 +5,5 @@ mod log;
 mod slices;
 
 pub use local::LocalEngine;
-pub(crate) use local::heartbeat;
+pub(crate) use local::{heartbeat, key_files};
 pub(crate) use log::{AttemptLog, log_name};

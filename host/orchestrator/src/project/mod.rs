@@ -5,6 +5,8 @@ mod checks;
 mod connect;
 mod health;
 mod lineage;
+mod loaded_checks;
+mod look;
 mod packages;
 mod places;
 mod policy;
@@ -30,6 +32,7 @@ use tidegate_plugin::{Catalog, PluginConnector, Runtime};
 
 use crate::error::OrchestratorError;
 
+pub(crate) use checks::Surroundings;
 pub use health::{Found, HealthLimits, ResourceHealth};
 pub use lineage::{ColumnLineage, Origin};
 pub use policy::WorkPolicy;

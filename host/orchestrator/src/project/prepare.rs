@@ -6,8 +6,8 @@ use arrow_schema::{Schema, SchemaRef};
 use serde::Serialize;
 use serde_json::Value;
 use tidegate_core::plan::{
-    AssetName, CheckSpec, CheckpointPolicy, DestinationSpec, Digest, GrantSpec, Partitioning, SliceRule,
-    SourceSpec, Step, StepSpec,
+    AssetName, CheckKind, CheckStep, CheckpointPolicy, DestinationSpec, Digest, GrantSpec, Partitioning,
+    SliceRule, SourceSpec, Step, StepSpec,
 };
 use tidegate_core::port::{LogSink, Transform as _, Unheard};
 use tidegate_core::schema::{
@@ -62,7 +62,7 @@ pub struct AssetPlan {
     /// What happens to other columns.
     pub contract: Contract,
     /// What looks at what is loaded.
-    pub checks: Vec<CheckSpec>,
+    pub checks: Vec<CheckStep>,
     /// What is loaded.
     pub loaded: SchemaRef,
     /// When to checkpoint.
@@ -87,11 +87,10 @@ impl AssetPlan {
             .into_iter()
             .map(resource)
             .chain(steps.map(|step| named(&step.plugin, &step.version, &step.digest)))
-            .chain(
-                self.checks
-                    .iter()
-                    .map(|check| named(&check.plugin, &check.version, &check.digest)),
-            )
+            .chain(self.checks.iter().filter_map(|check| match &check.kind {
+                CheckKind::Plugin(spec) => Some(named(&spec.plugin, &spec.version, &spec.digest)),
+                CheckKind::Stream(_) | CheckKind::Loaded(_) => None,
+            }))
             .chain(self.destination_plugin().map(resource))
             .collect()
     }

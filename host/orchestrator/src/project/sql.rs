@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::FutureExt as _;
 use futures::stream::BoxStream;
-use tidegate_core::plan::{AssetName, SourceSpec, SqlSpec, SqlTable, Step};
+use tidegate_core::plan::{AssetName, Partition, SourceSpec, SqlSpec, SqlTable, Step};
 use tidegate_core::port::{LogSink, OpenSource, Unheard};
 use tidegate_core::schema::{Asset, Placed, closest, fill_placeholders};
 use tidegate_core::{Error, Errors, Result};
@@ -76,12 +76,27 @@ impl Project {
 
     /// What opens assets for a statement.
     pub(crate) fn opener(self: &Arc<Self>, log: Arc<dyn LogSink>) -> Opener {
+        self.slice_opener(log, None)
+    }
+
+    /// What opens one slice of assets for a statement, or all of them.
+    pub(crate) fn slice_opener(
+        self: &Arc<Self>,
+        log: Arc<dyn LogSink>,
+        partition: Option<Partition>,
+    ) -> Opener {
         let project = self.clone();
         Arc::new(move |source| {
-            let (project, log) = (project.clone(), log.clone());
+            let (project, log, partition) = (project.clone(), log.clone(), partition.clone());
             Arc::new(move |names| {
                 let (project, log, source) = (project.clone(), log.clone(), source.clone());
-                async move { project.open_columns(source, &names, log).await }.boxed()
+                let partition = partition.clone();
+                async move {
+                    project
+                        .open_columns(source, &names, partition.as_ref(), log)
+                        .await
+                }
+                .boxed()
             })
         })
     }
@@ -90,6 +105,7 @@ impl Project {
         &self,
         mut source: SourceSpec,
         names: &[String],
+        partition: Option<&Partition>,
         log: Arc<dyn LogSink>,
     ) -> Result<Box<dyn tidegate_core::port::Source>> {
         let secrets;
@@ -106,7 +122,7 @@ impl Project {
         source.columns = columns;
         let open = OpenSource {
             spec: &source,
-            partition: None,
+            partition,
             cursor: None,
             since: None,
             batch_rows: self.loaded.project.value.batch_rows,
@@ -144,7 +160,7 @@ impl Project {
         Ok(query(&sql, &tables, limits).await?)
     }
 
-    fn no_table(&self, name: &str) -> Error {
+    pub(super) fn no_table(&self, name: &str) -> Error {
         let known = self.loaded.assets.keys().map(AssetName::as_str);
         let hint = match closest(name, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -187,7 +203,7 @@ pub(crate) async fn bind_sql(spec: &SqlSpec, stream: &SchemaRef, opener: &Opener
 }
 
 /// For a statement that does not run.
-fn unopened() -> OpenColumns {
+pub(super) fn unopened() -> OpenColumns {
     Arc::new(|_| {
         let error = Error::new(
             tidegate_core::Kind::Internal,

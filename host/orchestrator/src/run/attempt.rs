@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use tidegate_core::plan::{Epoch, PartitionKey, PartitionTask, RunId, SourceSlice, TaskReceipt};
+use tidegate_core::plan::{CheckStep, Epoch, PartitionKey, PartitionTask, RunId, SourceSlice, TaskReceipt};
 use tidegate_core::port::{
     AttemptKey, Claim, Claiming, EncodedTask, Engine as _, Event, EventKind, Input, Materialization,
     PartitionPlace, PartitionState, Watermark,
@@ -18,7 +18,7 @@ use super::orchestrator::Orchestrator;
 use super::report::PartitionOutcome;
 use super::request::Launch;
 use super::work::Work;
-use crate::engine::LocalEngine;
+use crate::engine::{LocalEngine, key_files};
 use crate::error::OrchestratorError;
 use crate::project::AssetPlan;
 
@@ -177,6 +177,7 @@ impl Orchestrator {
         self.observer.started(&plan.name, partition, false);
         let mut task = task(run, launch, plan, partition, 1, Epoch(0))?;
         task.source_slice = self.source_slice(plan, partition).await?;
+        task.history = self.history(plan, partition).await?;
         self.run_task(launch, plan, &task, cancel).await
     }
 
@@ -268,6 +269,7 @@ impl Orchestrator {
         let mut task = task(key.run, launch, plan, &key.partition, key.attempt, key.epoch)?;
         task.source_slice = self.source_slice(plan, &key.partition).await?;
         task.since = self.since(launch, key).await?;
+        task.history = self.history(plan, &key.partition).await?;
         if key.attempt > 1 && self.undisturbed(key).await? {
             task.resume = self.state.checkpoint(key.run, &key.asset, &key.partition).await?;
         }
@@ -289,6 +291,17 @@ impl Orchestrator {
             .started(&plan.name, &key.partition, task.resume.is_some());
         let receipt = self.run_task(launch, plan, &task, cancel).await?;
         Ok((receipt, inputs))
+    }
+
+    /// The row counts of the asset's last loads, where a check wants them: of this slice, or of any slice of an asset that has
+    /// slices, since each of those is as a rule loaded once.
+    pub(crate) async fn history(&self, plan: &AssetPlan, partition: &PartitionKey) -> Result<Vec<u64>> {
+        let most = plan.checks.iter().map(CheckStep::history).max().unwrap_or(0);
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let slice = plan.partitioning.is_none().then_some(partition);
+        self.state.recent_rows(&plan.name, slice, most).await
     }
 
     /// Where an earlier run left off, if its source read only what was new: no other source leaves a mark.
@@ -338,12 +351,25 @@ impl Orchestrator {
         };
         if !self
             .state
-            .finish_materialized(key, &materialization, &receipt.quarantined)
+            .finish_materialized(key, &materialization, &receipt.quarantined, &receipt.verdicts)
             .await?
         {
             return Err(fenced(key));
         }
+        self.sweep_keys(plan, key).await;
         Ok(())
+    }
+
+    /// Removes what checks kept for the checkpoints of a load that is done with; where that fails, retention does.
+    async fn sweep_keys(&self, plan: &AssetPlan, key: &AttemptKey) {
+        if !plan.checks.iter().any(CheckStep::keeps_keys) {
+            return;
+        }
+        for name in self.artifacts.list(&key_files(key)).await.unwrap_or_default() {
+            if let Err(error) = self.artifacts.delete(&name).await {
+                self.observer.warning(&error);
+            }
+        }
     }
 }
 
@@ -416,6 +442,7 @@ fn task(
         limit_rows: launch.limit_rows,
         slice: plan.slice,
         source_slice: SourceSlice::Own,
+        history: Vec::new(),
         since: None,
         dry_run: launch.dry_run,
         resume: None,

@@ -29,7 +29,7 @@ async fn load(place: &Place, what: (&str, &str), rows: u64) -> AttemptKey {
     assert!(
         place
             .store
-            .finish_materialized(&attempt, &done, &[])
+            .finish_materialized(&attempt, &done, &[], &[])
             .await
             .unwrap()
     );

@@ -82,7 +82,7 @@ async fn the_next_attempt_resumes_from_the_last(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&finishing, &done, &[])
+            .finish_materialized(&finishing, &done, &[], &[])
             .await
             .unwrap()
     );
@@ -106,7 +106,7 @@ async fn a_run_never_sees_anothers_checkpoint(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&finishing, &done, &[])
+            .finish_materialized(&finishing, &done, &[], &[])
             .await
             .unwrap()
     );

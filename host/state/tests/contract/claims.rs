@@ -154,7 +154,7 @@ async fn epochs_rise_over_runs_and_ends(place: &Place) {
         assert!(
             place
                 .store
-                .finish_materialized(&finishing, &done, &[])
+                .finish_materialized(&finishing, &done, &[], &[])
                 .await
                 .unwrap()
         );

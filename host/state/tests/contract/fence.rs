@@ -48,7 +48,12 @@ async fn assert_refused(place: &Place, attempt: &AttemptKey) {
             .unwrap()
     );
     let (done, rejects) = (materialization(attempt, 9, 1_000), [entry(attempt, "late")]);
-    assert!(!store.finish_materialized(attempt, &done, &rejects).await.unwrap());
+    assert!(
+        !store
+            .finish_materialized(attempt, &done, &rejects, &[])
+            .await
+            .unwrap()
+    );
     assert_eq!(seen().await, before);
 }
 
@@ -72,7 +77,7 @@ async fn a_holder_may_write(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&attempt, &done, &[entry(&attempt, "a")])
+            .finish_materialized(&attempt, &done, &[entry(&attempt, "a")], &[])
             .await
             .unwrap()
     );
@@ -139,7 +144,7 @@ async fn an_ended_attempt_is_refused_every_write(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&finished, &done, &[])
+            .finish_materialized(&finished, &done, &[], &[])
             .await
             .unwrap()
     );
@@ -232,7 +237,7 @@ async fn a_finish_is_whole_or_nothing(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&before, &done, &[entry(&before, "taken")])
+            .finish_materialized(&before, &done, &[entry(&before, "taken")], &[])
             .await
             .unwrap()
     );
@@ -249,7 +254,7 @@ async fn a_finish_is_whole_or_nothing(place: &Place) {
     let rejects = [entry(&attempt, "new"), entry(&attempt, "taken")];
     let refused = place
         .store
-        .finish_materialized(&attempt, &done, &rejects)
+        .finish_materialized(&attempt, &done, &rejects, &[])
         .await
         .unwrap_err();
     assert_eq!(refused.code, "state.exists");
@@ -265,7 +270,7 @@ async fn a_finish_is_whole_or_nothing(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&attempt, &done, &[entry(&attempt, "new")])
+            .finish_materialized(&attempt, &done, &[entry(&attempt, "new")], &[])
             .await
             .unwrap()
     );
@@ -284,7 +289,7 @@ async fn an_end_and_a_takeover_at_once_agree(place: &Place) {
         let cause = error("no");
         let (finished, _, failed) = soon(async {
             tokio::join!(
-                place.store.finish_materialized(&attempt, &done, &rejects),
+                place.store.finish_materialized(&attempt, &done, &rejects, &[]),
                 claim(&other, run, ("orders", &text), "w2", 20),
                 other.fail_attempt(&attempt, &cause, at(20)),
             )

@@ -10,6 +10,7 @@ mod support;
 
 mod assets;
 mod checkpoints;
+mod checks;
 mod claims;
 mod events;
 mod fence;

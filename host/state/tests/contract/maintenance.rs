@@ -53,7 +53,7 @@ async fn ended_runs_go_and_what_they_loaded_stays(place: &Place) {
     let attempt = granted(place, keyed.id, ("orders", "a"), "w", 0).await;
     let done = materialization(&attempt, 2, 1);
     store
-        .finish_materialized(&attempt, &done, &[entry(&attempt, "x")])
+        .finish_materialized(&attempt, &done, &[entry(&attempt, "x")], &[])
         .await
         .unwrap();
     // More events than go at once.

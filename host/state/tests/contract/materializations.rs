@@ -30,7 +30,7 @@ async fn the_newest_of_each_slice_counts(place: &Place) {
             assert!(
                 place
                     .store
-                    .finish_materialized(&attempt, &done, &[])
+                    .finish_materialized(&attempt, &done, &[], &[])
                     .await
                     .unwrap()
             );
@@ -38,7 +38,13 @@ async fn the_newest_of_each_slice_counts(place: &Place) {
         }
         let other = granted(place, run, ("shops", "a"), "w", 100 * round).await;
         let done = materialization(&other, 1, 0);
-        assert!(place.store.finish_materialized(&other, &done, &[]).await.unwrap());
+        assert!(
+            place
+                .store
+                .finish_materialized(&other, &done, &[], &[])
+                .await
+                .unwrap()
+        );
     }
     newest.sort_by(|a, b| a.partition.cmp(&b.partition));
     assert_eq!(
@@ -74,7 +80,7 @@ async fn a_runs_own_are_in_the_order_they_were_made(place: &Place) {
             assert!(
                 place
                     .store
-                    .finish_materialized(&attempt, &done, &[])
+                    .finish_materialized(&attempt, &done, &[], &[])
                     .await
                     .unwrap()
             );

@@ -23,7 +23,7 @@ async fn a_store_opened_again_has_kept_everything(place: &Place) {
     let done = materialization(&finishing, 1, 1);
     place
         .store
-        .finish_materialized(&finishing, &done, &[entry(&finishing, "x")])
+        .finish_materialized(&finishing, &done, &[entry(&finishing, "x")], &[])
         .await
         .unwrap();
     let failing = granted(place, run, ("orders", "b"), "w", 0).await;

@@ -24,7 +24,7 @@ async fn entries_are_found_by_asset_and_run_newest_first(place: &Place) {
             assert!(
                 place
                     .store
-                    .finish_materialized(&attempt, &done, &rejects)
+                    .finish_materialized(&attempt, &done, &rejects, &[])
                     .await
                     .unwrap()
             );

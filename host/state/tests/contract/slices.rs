@@ -77,7 +77,7 @@ async fn load(place: &Place, cut: &str, index: usize) {
     assert!(
         place
             .store
-            .finish_materialized(&attempt, &done, &[])
+            .finish_materialized(&attempt, &done, &[], &[])
             .await
             .unwrap()
     );
@@ -174,7 +174,7 @@ async fn an_end_moves_its_slice(place: &Place) {
     assert!(
         !place
             .store
-            .finish_materialized(&attempt, &done, &[])
+            .finish_materialized(&attempt, &done, &[], &[])
             .await
             .unwrap()
     );
@@ -193,7 +193,7 @@ async fn a_lost_attempt_leaves_its_slice_failed(place: &Place) {
     assert!(
         place
             .store
-            .finish_materialized(&second, &done, &[])
+            .finish_materialized(&second, &done, &[], &[])
             .await
             .unwrap()
     );
@@ -209,7 +209,13 @@ async fn another_cut_takes_ranges_away(place: &Place) {
     load(place, "hours", 8).await;
     assert_eq!(ranges(place, "days").await, []);
     let done = materialization(&late, 1, 1);
-    assert!(place.store.finish_materialized(&late, &done, &[]).await.unwrap());
+    assert!(
+        place
+            .store
+            .finish_materialized(&late, &done, &[], &[])
+            .await
+            .unwrap()
+    );
     assert_eq!(ranges(place, "days").await, []);
     assert_eq!(
         ranges(place, "hours").await,
@@ -237,7 +243,7 @@ async fn what_was_taken_away_was_never_tried(place: &Place) {
     store.clear_partitions(&asset("orders")).await.unwrap();
     assert_eq!(ranges(place, "days").await, []);
     let done = materialization(&late, 1, 1);
-    assert!(store.finish_materialized(&late, &done, &[]).await.unwrap());
+    assert!(store.finish_materialized(&late, &done, &[], &[]).await.unwrap());
     assert_eq!(ranges(place, "days").await, [materialized(2, 2)]);
 }
 
@@ -289,7 +295,10 @@ async fn ends_at_once_make_one_range(place: &Place) {
         let store = place.store.clone();
         ends.spawn(async move {
             let done = materialization(&attempt, 1, 1);
-            store.finish_materialized(&attempt, &done, &[]).await.unwrap()
+            store
+                .finish_materialized(&attempt, &done, &[], &[])
+                .await
+                .unwrap()
         });
     }
     for ended in ends.join_all().await {

@@ -75,7 +75,7 @@ async fn an_ended_attempt_frees_its_slots(place: &Place) {
         assert!(
             place
                 .store
-                .finish_materialized(&done, &loaded, &[])
+                .finish_materialized(&done, &loaded, &[], &[])
                 .await
                 .unwrap()
         );

@@ -28,6 +28,7 @@ async fn filled(place: &Place) {
                 &attempt,
                 &materialization(&attempt, rows, 1),
                 &[entry(&attempt, &artifact)],
+                &[],
             )
             .await
             .unwrap();

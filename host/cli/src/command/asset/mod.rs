@@ -1,5 +1,7 @@
 //! `tidegate asset`: a file a subcommand.
 
+mod checks;
+mod freshness;
 mod lineage;
 mod list;
 mod report;
@@ -27,6 +29,9 @@ pub(crate) async fn run(at: &ProjectAt, command: &AssetCommand, output: &Output)
             yes,
         } => wipe::run(at, asset, partition.as_deref(), *yes, output).await,
         AssetCommand::Report(report) => report::run(at, report, output).await,
+        AssetCommand::Checks(wanted) => checks::results(at, wanted, output).await,
+        AssetCommand::Check(wanted) => checks::check(at, wanted, output).await,
+        AssetCommand::Freshness => freshness::run(at, output).await,
         AssetCommand::Partitions { asset, command } => {
             partitions::run(at, asset, command.as_ref(), output).await
         }

@@ -23,8 +23,10 @@ pub enum EventKind {
     AttemptFailed,
     /// Rows were refused.
     Quarantined,
-    /// A check gave its verdict.
+    /// A check passed.
     Checked,
+    /// A check failed: its verdict tells how grave that is, and whether it kept the load from being shown.
+    CheckFailed,
     /// Somebody looked at an asset from outside, and told.
     Observed,
     /// A step of a job ended well.
@@ -37,7 +39,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::RunState,
         Self::AttemptStarted,
         Self::Resumed,
@@ -46,6 +48,7 @@ impl EventKind {
         Self::AttemptFailed,
         Self::Quarantined,
         Self::Checked,
+        Self::CheckFailed,
         Self::Observed,
         Self::StepSucceeded,
         Self::StepSkipped,
@@ -63,6 +66,7 @@ impl EventKind {
             Self::AttemptFailed => "attempt_failed",
             Self::Quarantined => "quarantined",
             Self::Checked => "checked",
+            Self::CheckFailed => "check_failed",
             Self::Observed => "observed",
             Self::StepSucceeded => "step_succeeded",
             Self::StepSkipped => "step_skipped",

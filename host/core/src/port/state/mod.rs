@@ -4,6 +4,7 @@
 
 mod attempt;
 mod backfill;
+mod check;
 mod counts;
 mod event;
 mod leader;
@@ -19,12 +20,13 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, PartitionKey, RunId};
-use crate::port::{AssetStore, PartitionStore};
+use crate::port::{AssetStore, PartitionStore, Verdict};
 
 pub use attempt::{
     AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition, StepEnd,
 };
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
+pub use check::{CheckResult, CheckStore, FreshnessChange, FreshnessRecord, FreshnessStore};
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
@@ -46,6 +48,8 @@ pub use tick::{
 pub trait StateStore:
     AssetStore
     + BackfillStore
+    + CheckStore
+    + FreshnessStore
     + QueueStore
     + LeaderStore
     + MaintenanceStore
@@ -90,13 +94,14 @@ pub trait StateStore:
     async fn holds(&self, attempt: &AttemptKey) -> Result<bool>;
     /// Ends an attempt without a materialization, and keeps the event of it; the partition is then failed.
     async fn fail_attempt(&self, attempt: &AttemptKey, error: &Error, at: DateTime<Utc>) -> Result<bool>;
-    /// Ends an attempt with its materialization and quarantine index, keeps the events of them, and forgets the
-    /// checkpoint.
+    /// Ends an attempt with its materialization, quarantine index and what its checks said, keeps the events of them, and
+    /// forgets the checkpoint.
     async fn finish_materialized(
         &self,
         attempt: &AttemptKey,
         materialization: &Materialization,
         quarantined: &[QuarantineEntry],
+        verdicts: &[Verdict],
     ) -> Result<bool>;
     /// Ends an attempt at a step of a job with its result, and keeps the event of it. What the run is to do beside is
     /// inserted behind its other work, pending; what is there already stays as it is.

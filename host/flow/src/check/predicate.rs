@@ -1,0 +1,174 @@
+//! What can be wrong with a row by itself. No value is ever shown: it may be a person's.
+
+use std::collections::HashSet;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, Scalar, StringArray};
+use arrow_buffer::NullBuffer;
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_ord::cmp::{gt, lt};
+use arrow_row::{RowConverter, SortField};
+use arrow_schema::{DataType, Schema};
+use arrow_select::concat::concat;
+use regex::Regex;
+use serde_json::Value;
+
+use super::column;
+use crate::error::FlowError;
+
+/// Counts the rows of a batch that it finds fault with.
+pub(super) struct Predicate {
+    /// What it is called.
+    pub(super) kind: &'static str,
+    /// What such rows are or have, for people: `have no `id``.
+    pub(super) fault: String,
+    /// Counts them.
+    pub(super) failing: Failing,
+}
+
+type Failing = Box<dyn Fn(&RecordBatch) -> Result<u64, FlowError> + Send + Sync>;
+
+/// Rows in which a value of one of the columns is missing.
+pub(super) fn not_null(columns: &[String], loaded: &Schema) -> Result<Predicate, FlowError> {
+    let places: Vec<usize> = columns
+        .iter()
+        .map(|name| Ok(column(name, loaded)?.0))
+        .collect::<Result<_, FlowError>>()?;
+    let failing = move |batch: &RecordBatch| {
+        let missing = places.iter().fold(None, |missing: Option<NullBuffer>, place| {
+            NullBuffer::union(missing.as_ref(), batch.column(*place).logical_nulls().as_ref())
+        });
+        Ok(missing.map_or(0, |nulls| nulls.null_count() as u64))
+    };
+    Ok(Predicate {
+        kind: "not_null",
+        fault: format!("have no `{}`", columns.join("` or no `")),
+        failing: Box::new(failing),
+    })
+}
+
+/// Rows with another value than those.
+pub(super) fn accepted_values(name: &str, values: &[Value], loaded: &Schema) -> Result<Predicate, FlowError> {
+    let (place, data_type) = column(name, loaded)?;
+    let literals: Vec<ArrayRef> = values
+        .iter()
+        .map(|value| literal(name, value, data_type))
+        .collect::<Result<_, _>>()?;
+    let literals: Vec<&dyn Array> = literals.iter().map(AsRef::as_ref).collect();
+    // Values of any type are compared by their bytes, all of a batch in one buffer.
+    let converter = RowConverter::new(vec![SortField::new(data_type.clone())])
+        .map_err(|_| incomparable(name, data_type))?;
+    let accepted: HashSet<Box<[u8]>> = converter
+        .convert_columns(&[concat(&literals)?])?
+        .iter()
+        .map(|row| Box::from(row.as_ref()))
+        .collect();
+    let failing = move |batch: &RecordBatch| {
+        let values = batch.column(place);
+        let rows = converter.convert_columns(std::slice::from_ref(values))?;
+        let others = rows
+            .iter()
+            .enumerate()
+            .filter(|(row, bytes)| values.is_valid(*row) && !accepted.contains(bytes.as_ref()));
+        Ok(others.count() as u64)
+    };
+    Ok(Predicate {
+        kind: "accepted_values",
+        fault: format!("have another `{name}` than is accepted"),
+        failing: Box::new(failing),
+    })
+}
+
+/// Rows with a value that is less or greater.
+pub(super) fn range(
+    name: &str,
+    min: Option<&Value>,
+    max: Option<&Value>,
+    loaded: &Schema,
+) -> Result<Predicate, FlowError> {
+    let (place, data_type) = column(name, loaded)?;
+    if data_type.is_nested() {
+        return Err(incomparable(name, data_type));
+    }
+    let bound = |value: Option<&Value>| {
+        value
+            .map(|value| literal(name, value, data_type).map(Scalar::new))
+            .transpose()
+    };
+    let (least, greatest) = (bound(min)?, bound(max)?);
+    let fault = match (min, max) {
+        (Some(min), Some(max)) => format!("have a `{name}` below {min} or above {max}"),
+        (Some(min), None) => format!("have a `{name}` below {min}"),
+        (None, Some(max)) => format!("have a `{name}` above {max}"),
+        (None, None) => format!("have a `{name}` out of range"),
+    };
+    let failing = move |batch: &RecordBatch| {
+        let values = batch.column(place);
+        let below = least.as_ref().map(|least| lt(values, least)).transpose()?;
+        let above = greatest
+            .as_ref()
+            .map(|greatest| gt(values, greatest))
+            .transpose()?;
+        // No value is both.
+        let count = |found: Option<BooleanArray>| found.map_or(0, |found| found.true_count() as u64);
+        Ok(count(below) + count(above))
+    };
+    Ok(Predicate {
+        kind: "range",
+        fault,
+        failing: Box::new(failing),
+    })
+}
+
+/// Rows with a text that a pattern is not found in.
+pub(super) fn pattern(name: &str, pattern: &str, loaded: &Schema) -> Result<Predicate, FlowError> {
+    let (place, data_type) = column(name, loaded)?;
+    if *data_type != DataType::Utf8 {
+        return Err(FlowError::Unchecked {
+            why: format!("the column `{name}` is no text, so no pattern can be found in it"),
+            hint: "name a column of type utf8".into(),
+        });
+    }
+    let regex = Regex::new(pattern).map_err(|error| FlowError::Unchecked {
+        why: format!("the pattern is none: {error}"),
+        hint: "patterns are those of Rust's crate regex: no look-around, no back references".into(),
+    })?;
+    let failing = move |batch: &RecordBatch| {
+        let texts = batch.column(place).as_string::<i32>();
+        let others = texts.iter().flatten().filter(|text| !regex.is_match(text));
+        Ok(others.count() as u64)
+    };
+    Ok(Predicate {
+        kind: "regex",
+        fault: format!("have a `{name}` without the pattern"),
+        failing: Box::new(failing),
+    })
+}
+
+/// A value of the schema in a column's type.
+fn literal(name: &str, value: &Value, data_type: &DataType) -> Result<ArrayRef, FlowError> {
+    let wrong = |why: String| FlowError::Unchecked {
+        why,
+        hint: format!("write values as the column `{name}` has them"),
+    };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            return Err(wrong(format!("`{value}` is no value of `{name}`")));
+        }
+    };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    cast_with_options(&StringArray::from(vec![text.as_str()]), data_type, &options)
+        .map_err(|_| wrong(format!("`{text}` is no value of `{name}`, which is {data_type}")))
+}
+
+fn incomparable(name: &str, data_type: &DataType) -> FlowError {
+    FlowError::Unchecked {
+        why: format!("values of the column `{name}` cannot be compared: it is {data_type}"),
+        hint: "name a column of plain values".into(),
+    }
+}
