@@ -1,5 +1,6 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
+mod automation;
 mod cron;
 mod graph;
 mod ids;
@@ -10,6 +11,10 @@ mod task;
 mod timetable;
 mod wall_clock;
 
+pub use automation::{
+    AssetRules, Changes, Condition, Evaluated as AutomationEvaluated, Explained, KeptMemory, Places, Updated, Work,
+    World as AutomationWorld,
+};
 pub use cron::{Cron, CronError};
 pub use graph::{Graph, GraphError};
 pub use ids::{AssetName, BackfillId, Digest, Epoch, InvalidName, PartitionKey, RunId, WorkerId};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::automation::AutomationDecl;
 use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
 use super::duration::Millis;
@@ -54,6 +55,9 @@ pub struct Asset {
     /// What looks at the rows that are loaded, before they are shown.
     #[serde(default)]
     pub checks: Vec<CheckDecl>,
+    /// When it is materialized by itself; never, unless told.
+    #[serde(default)]
+    pub automation: Option<AutomationDecl>,
     /// How often an attempt makes its work durable.
     #[serde(default)]
     pub checkpoint: Option<CheckpointDecl>,
