@@ -9,6 +9,7 @@
 mod pool;
 
 mod address;
+mod automation;
 mod backfills;
 mod catalogue;
 mod checkpoints;

@@ -29,9 +29,9 @@ pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
-    Claiming, Event, EventKind, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
-    MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
+    AssetEvaluation, AttemptKey, AttemptRecord, AutomationCursor, AutomationStore, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, Checkpoint, Claim,
+    Claiming, EVALUATIONS_KEPT, Event, EventKind, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
+    MaintenanceStore, Materialization, NewAssetEvaluation, NewEvaluation, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
     QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepTotal, StoredEvent,
     TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord, TickStore,
     Ticked, WorkerRecord,

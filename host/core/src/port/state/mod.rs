@@ -3,6 +3,7 @@
 //! The store keeps facts and refuses stale writers; which transitions are legal is the orchestrator's to say.
 
 mod attempt;
+mod automation;
 mod backfill;
 mod counts;
 mod event;
@@ -22,6 +23,9 @@ use crate::plan::{AssetName, PartitionKey, RunId};
 use crate::port::PartitionStore;
 
 pub use attempt::{AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition};
+pub use automation::{
+    AssetEvaluation, AutomationCursor, AutomationStore, EVALUATIONS_KEPT, NewAssetEvaluation, NewEvaluation,
+};
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use counts::{StepTotal, TaskCounts};
 pub use event::{Event, EventKind, StoredEvent};
@@ -42,7 +46,7 @@ pub use tick::{
 /// change nothing where a newer epoch exists for the asset partition, or the attempt has ended.
 #[async_trait]
 pub trait StateStore:
-    BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + TickStore + Send + Sync
+    AutomationStore + BackfillStore + QueueStore + LeaderStore + MaintenanceStore + PartitionStore + TickStore + Send + Sync
 {
     /// Inserts a run in state queued, its partitions pending, unless there is one with its key.
     async fn insert_run(&self, run: &NewRun) -> Result<Inserted>;
