@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod automation;
 mod backfill;
 mod instigators;
 mod runs;
@@ -12,6 +13,7 @@ use tidegate_core::schema::ByteSize;
 
 use crate::command::plugin::{Language, Role};
 
+pub(crate) use automation::AutomationCommand;
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillSlices};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use runs::{Queue, Run, RunsCommand, Serve, ServeRole};
@@ -148,6 +150,16 @@ pub(crate) enum Command {
     Sensor {
         #[command(subcommand)]
         command: SensorCommand,
+    },
+    /// Look at assets that are materialized by themselves, start and stop that.
+    #[command(after_help = "Examples:
+  tidegate automation list
+  tidegate automation start orders customers
+  tidegate automation explain orders
+  tidegate automation preview")]
+    Automation {
+        #[command(subcommand)]
+        command: AutomationCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:
