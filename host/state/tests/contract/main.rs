@@ -8,6 +8,7 @@
 #[macro_use]
 mod support;
 
+mod automation;
 mod checkpoints;
 mod claims;
 mod events;
