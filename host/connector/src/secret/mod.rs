@@ -37,7 +37,6 @@ pub struct SecretStores {
     aws: Arc<aws::Aws>,
     vault: Option<Arc<vault::Vault>>,
     /// By place, and under a store's name that it does not answer.
-    /// By place, and under a store's name that it does not answer.
     held: Mutex<HashMap<String, Held>>,
     /// Its own, since references are filled in where nothing can be awaited. Made when it is first needed.
     runtime: Mutex<Option<Runtime>>,
