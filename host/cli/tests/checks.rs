@@ -22,7 +22,7 @@ fn declare(project: &Project, more: &str) {
     project.asset(
         "numbers",
         &format!(
-            "source: {{resource: raw, path: numbers.csv}}\n\
+            "source: {{resource: raw, path: numbers.csv, on_bad_row: quarantine}}\n\
              columns: [{{name: id, type: int64, key: true}}, {{name: code, type: utf8}}]\n\
              destination: {{resource: lake, load: replace}}\n{more}"
         ),
