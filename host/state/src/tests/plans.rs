@@ -19,7 +19,8 @@ SELECT (lpad(to_hex(1700000000000 + n * 315000::bigint), 12, '0') || '70008000' 
        'job' || n % 100, '{}'
 FROM generate_series(1, 100000) n;
 INSERT INTO run_tags SELECT id, 'team', 't' || row_number() OVER () % 100 FROM runs;
-INSERT INTO run_partitions SELECT id, 'asset' || row_number() OVER () % 100, '', 0, 'succeeded' FROM runs;
+INSERT INTO run_partitions (run, asset, partition_key, position, state)
+SELECT id, 'asset' || row_number() OVER () % 100, '', 0, 'succeeded' FROM runs;
 INSERT INTO events (run, kind, data, at)
 SELECT r.id, CASE WHEN n = 1 THEN 'run_state' ELSE 'checkpoint' END, '{}', r.created_at
 FROM runs r, generate_series(1, 20) n;
@@ -37,7 +38,8 @@ SELECT unhex(printf('%012x70008000%012x', 1700000000000 + n * 315000, n)),
        '{}', '2024-01-01T00:00:00+00:00', '2024-01-01T00:00:00+00:00', 'w' || (n % 20), n % 3, 'job' || (n % 100), '{}'
 FROM n;
 INSERT INTO run_tags SELECT id, 'team', 't' || (rowid % 100) FROM runs;
-INSERT INTO run_partitions SELECT id, 'asset' || (rowid % 100), '', 0, 'succeeded' FROM runs;
+INSERT INTO run_partitions (run, asset, partition_key, position, state)
+SELECT id, 'asset' || (rowid % 100), '', 0, 'succeeded' FROM runs;
 INSERT INTO events (run, kind, data, at)
 SELECT id, 'run_state', '{}', created_at FROM runs UNION ALL SELECT id, 'checkpoint', '{}', created_at FROM runs;
 INSERT INTO materializations (run, asset, partition_key, epoch, at, load, counts, plugins, duration_ms)
