@@ -39,14 +39,7 @@ const CLOCK: Clock = Clock("clock");
 const OTHER: Clock = Clock("other-clock");
 
 fn project() -> Project {
-    let project = Project::new();
-    project.write("in/small.csv", "id\n1\n2\n");
-    project.asset(
-        "small",
-        "source: {resource: raw, path: small.csv}\n\
-         columns: [{name: id, type: int64}]\n\
-         destination: {resource: lake, load: replace}",
-    );
+    let project = Project::small();
     project.write(
         "schemas/schedules/hourly.yaml",
         "apiVersion: tidegate/v1\nkind: Schedule\nname: hourly\ncron: \"0 * * * *\"\nselect: small\n\

@@ -20,14 +20,8 @@ use support::server::Server;
 
 /// A project with one small asset.
 fn project() -> Project {
-    let project = Project::new();
+    let project = Project::small();
     project.write("in/small.csv", "id\n1\n2\n3\n");
-    project.asset(
-        "small",
-        "source: {resource: raw, path: small.csv}\n\
-         columns: [{name: id, type: int64}]\n\
-         destination: {resource: lake, load: replace}",
-    );
     project
 }
 

@@ -16,14 +16,7 @@ use support::{Project, flights_schema, repository};
 
 /// A project with a small asset, `small`, and half a year of flights with a checkpoint every 5,000 rows.
 fn project() -> Project {
-    let project = Project::new();
-    project.write("in/small.csv", "id\n1\n2\n");
-    project.asset(
-        "small",
-        "source: {resource: raw, path: small.csv}\n\
-         columns: [{name: id, type: int64}]\n\
-         destination: {resource: lake, load: replace}",
-    );
+    let project = Project::small();
     project.resource("example", &format!("{}/schemas/data", repository()));
     let text = flights_schema()
         .replace("flights/{partition}.csv.gz", "\"flights/2013-0[1-6].csv.gz\"")

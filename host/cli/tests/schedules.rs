@@ -15,19 +15,6 @@ use serde_json::Value;
 use support::Project;
 use support::server::Server;
 
-/// A project with one small asset.
-fn project() -> Project {
-    let project = Project::new();
-    project.write("in/small.csv", "id\n1\n2\n");
-    project.asset(
-        "small",
-        "source: {resource: raw, path: small.csv}\n\
-         columns: [{name: id, type: int64}]\n\
-         destination: {resource: lake, load: replace}",
-    );
-    project
-}
-
 fn schedule(project: &Project, name: &str, text: &str) {
     project.write(
         &format!("schemas/schedules/{name}.yaml"),
@@ -105,7 +92,7 @@ fn none_lost_and_none_doubled(project: &Project, name: &str) -> usize {
 
 #[test]
 fn leaders_that_are_killed_lose_and_double_no_tick() {
-    let project = project();
+    let project = Project::small();
     schedule(
         &project,
         "often",
@@ -136,7 +123,7 @@ fn leaders_that_are_killed_lose_and_double_no_tick() {
 
 #[test]
 fn a_leader_that_was_paused_for_longer_than_its_lease_doubles_nothing() {
-    let project = project();
+    let project = Project::small();
     schedule(
         &project,
         "often",
@@ -172,7 +159,7 @@ fn a_leader_that_was_paused_for_longer_than_its_lease_doubles_nothing() {
 
 #[test]
 fn ticks_meet_runs_that_go_on_as_their_policy_says() {
-    let project = project();
+    let project = Project::small();
     let policies = ["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all"];
     for overlap in policies {
         schedule(
@@ -212,7 +199,7 @@ fn ticks_meet_runs_that_go_on_as_their_policy_says() {
 
 #[test]
 fn ticks_that_wait_are_launched_one_after_the_other() {
-    let project = project();
+    let project = Project::small();
     for overlap in ["buffer_one", "buffer_all"] {
         schedule(
             &project,
@@ -258,7 +245,7 @@ fn ticks_that_wait_are_launched_one_after_the_other() {
 
 #[test]
 fn ticks_that_are_too_old_are_told_as_missed() {
-    let project = project();
+    let project = Project::small();
     schedule(
         &project,
         "often",
@@ -284,7 +271,7 @@ fn ticks_that_are_too_old_are_told_as_missed() {
 
 #[test]
 fn a_schedule_is_off_until_it_is_started_and_stops_by_itself_when_told_so() {
-    let project = project();
+    let project = Project::small();
     project.asset(
         "broken",
         "source: {resource: raw, path: nothing.csv}\n\
@@ -328,7 +315,7 @@ fn a_schedule_is_off_until_it_is_started_and_stops_by_itself_when_told_so() {
 
 #[test]
 fn a_preview_shows_the_slice_that_had_ended_at_the_tick() {
-    let project = project();
+    let project = Project::small();
     project.asset(
         "days",
         "source: {resource: raw, path: \"days/{partition}.csv\"}\n\

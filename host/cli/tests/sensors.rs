@@ -14,19 +14,6 @@ use serde_json::{Value, json};
 use support::Project;
 use support::server::Server;
 
-/// A project with one small asset.
-fn project() -> Project {
-    let project = Project::new();
-    project.write("in/small.csv", "id\n1\n2\n");
-    project.asset(
-        "small",
-        "source: {resource: raw, path: small.csv}\n\
-         columns: [{name: id, type: int64}]\n\
-         destination: {resource: lake, load: replace}",
-    );
-    project
-}
-
 fn sensor(project: &Project, name: &str, text: &str) {
     project.write(
         &format!("schemas/sensors/{name}.yaml"),
@@ -76,7 +63,7 @@ fn looks_again(project: &Project, name: &str, times: usize) {
 
 #[test]
 fn a_hundred_files_make_a_hundred_runs_though_the_leader_is_killed() {
-    let project = project();
+    let project = Project::small();
     sensor(
         &project,
         "incoming",
@@ -126,7 +113,7 @@ fn a_hundred_files_make_a_hundred_runs_though_the_leader_is_killed() {
 
 #[test]
 fn a_file_names_its_slice_and_one_with_a_wrong_name_holds_up_no_other() {
-    let project = project();
+    let project = Project::small();
     project.asset(
         "days",
         "source: {resource: raw, path: \"days/{partition}.csv\"}\n\
@@ -164,7 +151,7 @@ fn a_file_names_its_slice_and_one_with_a_wrong_name_holds_up_no_other() {
 
 #[test]
 fn materializations_and_failures_are_seen_once() {
-    let project = project();
+    let project = Project::small();
     for (name, path) in [
         ("after", "small.csv"),
         ("broken", "nothing.csv"),
@@ -229,7 +216,7 @@ fn endpoint(body: &Arc<Mutex<String>>) -> String {
 
 #[test]
 fn an_endpoint_is_watched_by_the_host_and_by_a_plugin() {
-    let project = project();
+    let project = Project::small();
     let body = Arc::new(Mutex::new(
         json!({"version": 1, "data": [{"id": "a"}]}).to_string(),
     ));
@@ -295,7 +282,7 @@ fn an_endpoint_is_watched_by_the_host_and_by_a_plugin() {
 
 #[test]
 fn a_slow_sensor_holds_up_no_other_and_fails_when_its_time_is_over() {
-    let project = project();
+    let project = Project::small();
     // Nobody ever answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());

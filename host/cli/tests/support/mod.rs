@@ -102,6 +102,19 @@ impl Project {
         project
     }
 
+    /// The same with the asset `small`, of two rows.
+    pub(crate) fn small() -> Self {
+        let project = Self::new();
+        project.write("in/small.csv", "id\n1\n2\n");
+        project.asset(
+            "small",
+            "source: {resource: raw, path: small.csv}\n\
+             columns: [{name: id, type: int64}]\n\
+             destination: {resource: lake, load: replace}",
+        );
+        project
+    }
+
     /// Declares a folder as resource.
     pub(crate) fn resource(&self, name: &str, root: &str) {
         self.write(
