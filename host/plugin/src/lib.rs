@@ -47,7 +47,7 @@ pub use connector::{
 };
 pub use destination::{LoadRequest, PluginDestination, check_destination};
 pub use error::{Fault, PluginError, PluginName};
-pub use http::{Ask, Fetched, ask, fetch};
+pub use http::{Ask, Fetched, ask, fetch, secret_forms};
 pub use instance::{InstanceGrant, Opening};
 pub use interfaces::Interfaces;
 pub use limits::MAX_LOG_LINES_PER_CALL;

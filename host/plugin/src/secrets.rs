@@ -61,6 +61,9 @@ impl Secrets {
                 .into_iter()
                 .map(|(key, value)| (self.redact(key), self.redact_value(value)))
                 .collect(),
+            Value::Number(number) if self.0.iter().any(|form| *form == number.to_string()) => {
+                Value::String(MASK.to_owned())
+            }
             other => other,
         }
     }
@@ -87,5 +90,11 @@ mod tests {
         let said = "key-of-keys, key, a\"b\nc, a\\\"b\\nc, a\\\\\\\"b\\\\nc".to_owned();
         assert_eq!(secrets.redact(said), "***, ***, ***, ***, ***");
         assert_eq!(format!("{secrets:?}"), "Secrets(5)");
+        let pin = Secrets::new(&["12345678".into()]);
+        let told = serde_json::json!({"pin": 12_345_678, "other": 1_234_567});
+        assert_eq!(
+            pin.redact_value(told),
+            serde_json::json!({"pin": "***", "other": 1_234_567})
+        );
     }
 }

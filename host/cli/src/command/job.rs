@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::json;
 use tidegate_core::port::Inserted;
-use tidegate_core::{Error, Errors};
+use tidegate_core::{Error, Errors, Kind};
 use tidegate_orchestrator::{Launch, OrchestratorError, Project, Wanted};
 
 use crate::arguments::{JobCommand, LaunchJob, ProjectAt};
@@ -22,7 +22,16 @@ pub(crate) async fn run(at: &ProjectAt, command: &JobCommand, output: &Output) -
         JobCommand::List => list(&project, output)?,
         JobCommand::Show { job } => show(&project, job, output)?,
         JobCommand::Backfill { job, options } => {
-            let assets = Wanted::job(&project, &project.job(job)?.value.name)?.assets;
+            let wanted = Wanted::job(&project, &project.job(job)?.value.name)?;
+            if wanted.steps {
+                let message = format!("the job `{job}` has steps, and a backfill makes slices of assets");
+                return Err(Error::new(Kind::Usage, "job.steps", message)
+                    .hint(format!(
+                        "tidegate job launch {job} --partition KEY --queue, once for each; or tidegate backfill launch ASSET"
+                    ))
+                    .into());
+            }
+            let assets = wanted.assets;
             let orchestrator = orchestrator(&project, Arc::new(Watch::new(true)), None).await?;
             let request = backfill::of_assets(&orchestrator, assets, options);
             return backfill::launch(&orchestrator, &request, output).await;

@@ -76,7 +76,7 @@ where
     let code = answer.err().code().unwrap_or("an error without a code");
     // A refused signature is told with the request's headers, and a session's token is one of them.
     let message = if code.contains("Signature") {
-        "the secret access key does not fit the access key"
+        "the secret access key is not that of the access key, or the clock of this machine is wrong"
     } else {
         answer.err().message().unwrap_or("the service says no more")
     };

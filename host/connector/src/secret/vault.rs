@@ -209,6 +209,9 @@ impl Vault {
         let told = answer.body["errors"].as_array().into_iter().flatten();
         let told: Vec<&str> = told.filter_map(Value::as_str).collect();
         let mut why = format!("Vault answers with status {}", answer.status);
+        if (300..400).contains(&answer.status) {
+            why = format!("{why}, a redirect, which is not followed: VAULT_ADDR is to be the active node's");
+        }
         if !told.is_empty() {
             why = format!("{why}: {}", told.join("; "));
         }

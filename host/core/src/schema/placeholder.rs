@@ -34,6 +34,11 @@ fn split(sql: &str) -> Vec<(Option<AssetName>, &str)> {
     let mut rest = sql;
     let mut from = 0;
     while let Some(open) = rest[from..].find('{').map(|at| from + at) {
+        // `{{ … }}` is a value of a step.
+        if let Some(length) = rest[open..].strip_prefix("{{").and_then(|inner| inner.find("}}")) {
+            from = open + length + 4;
+            continue;
+        }
         let name = rest[open + 1..]
             .find('}')
             .map(|length| &rest[open + 1..open + 1 + length])
@@ -65,6 +70,10 @@ mod tests {
         assert_eq!(
             fill_placeholders("a {b} {C} {d", |name| format!("`{name}`")),
             "a `b` {C} {d"
+        );
+        assert_eq!(
+            placeholders("SELECT {{item}} FROM {a} WHERE {{ x }} = {{"),
+            placeholders("{a}")
         );
     }
 }

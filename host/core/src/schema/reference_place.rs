@@ -1,5 +1,5 @@
-//! Where references may stand: in the config of a resource or plugin and in what the host puts into HTTP requests, and
-//! nowhere else, so that what is shown of a document never holds a secret.
+//! Where references may stand: in the config of a resource or plugin, in what the host puts into HTTP requests and in the
+//! environment of child processes, and nowhere else, so that what is shown of a document never holds a secret.
 
 use super::document::Document;
 use super::load::LoadedProject;

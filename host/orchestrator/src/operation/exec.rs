@@ -5,15 +5,16 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde_json::Value;
 use tidegate_core::plan::StepPlace;
 use tidegate_core::port::{AttemptKey, StateStore};
 use tidegate_core::schema::{ExecDecl, ReferenceKind, fill, has_reference};
 use tidegate_core::{Error, Kind, Result};
-use tidegate_plugin::Secrets;
+use tidegate_plugin::{LogLevel, Secrets};
 use tokio::process::{Child, Command};
-use tokio::time::{interval, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::Guard;
@@ -32,6 +33,9 @@ const LOOK_MS: u64 = 100;
 
 /// How long what the child has said is read on after it has ended, in milliseconds: nobody is left who could say more.
 const DRAIN_MS: u64 = 2_000;
+
+/// The shortest line of a secret of many that is masked by itself, in bytes.
+const MIN_SECRET_LINE_BYTES: usize = 8;
 
 /// Variables of an environment, in order; of two with one name the later one counts.
 type Variables = Vec<(String, String)>;
@@ -55,6 +59,11 @@ impl Group {
         // One that has ended need not be told.
         let _ = kill_process_group(self.0, signal);
     }
+
+    /// Whether a process of it is there, be it not the one that was begun.
+    fn lives(&self) -> bool {
+        test_kill_process_group(self.0).is_ok()
+    }
 }
 
 impl Drop for Group {
@@ -63,10 +72,41 @@ impl Drop for Group {
     }
 }
 
+/// The lines of a secret that has more than one; those are none that are too short to be told from other words.
+fn long_lines(secret: &str) -> impl Iterator<Item = String> {
+    let lines = secret.contains('\n').then(|| secret.lines());
+    lines
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .filter(|line| line.len() >= MIN_SECRET_LINE_BYTES)
+        .map(str::to_owned)
+}
+
+/// A stream of the child is held open by a process that it left behind.
+struct Held;
+
+/// What a stream of the child ended with, once all of it is read.
+async fn drained(reading: Option<JoinHandle<Option<Line>>>) -> Result<Option<Line>, Held> {
+    let Some(mut reading) = reading else {
+        return Ok(None);
+    };
+    match timeout(Duration::from_millis(DRAIN_MS), &mut reading).await {
+        Ok(last) => Ok(last.ok().flatten()),
+        Err(_) => {
+            reading.abort();
+            Err(Held)
+        }
+    }
+}
+
 impl Exec<'_> {
     /// Runs the child to its end; answers what came of it.
     pub(super) async fn run(&self) -> Result<Value> {
-        let (environment, secrets) = self.environment()?;
+        let (environment, mut secrets) = self.environment()?;
+        // What is said is masked line for line, so the lines of a key are secrets too.
+        let lines: Vec<String> = secrets.iter().flat_map(|secret| long_lines(secret)).collect();
+        secrets.extend(lines);
         let secrets = Secrets::new(&secrets);
         let mut pipes = self.pipes(secrets.clone())?;
         let mut child = self.spawn(environment, &pipes)?;
@@ -94,17 +134,8 @@ impl Exec<'_> {
         // What the child has left behind goes with it, so that its streams end.
         drop(group);
         guard.relieve().await;
-        let drained = timeout(Duration::from_millis(DRAIN_MS), async {
-            let last = match said {
-                Some(said) => said.await.ok().flatten(),
-                None => None,
-            };
-            if let Some(complained) = complained {
-                let _ = complained.await;
-            }
-            last
-        });
-        let last = drained.await.ok().flatten();
+        let last = drained(said).await;
+        let whole = drained(complained).await.is_ok() && last.is_ok();
         let status = ended?;
         pipes.read().await?;
         pipes.end(status.success());
@@ -112,10 +143,21 @@ impl Exec<'_> {
             return Err(self.failed("step.exception", error));
         }
         self.judge(status)?;
-        let result = match pipes.result() {
-            Some(result) => result,
-            None => secrets.redact_value(last.map_or(Ok(Value::Null), |last| self.told(&last))?),
+        let result = match (pipes.result(), last) {
+            (Some(result), _) => result,
+            (None, Ok(last)) => secrets.redact_value(last.map_or(Ok(Value::Null), |last| self.told(&last))?),
+            (None, Err(Held)) => {
+                let message = "its standard output is open still although it has ended: a process that it left behind \
+                               holds it, so what it told last is not known";
+                return Err(self
+                    .failed("step.exec", message)
+                    .hint("redirect the output of what it leaves running"));
+            }
         };
+        if !whole {
+            let message = "what a process that was left behind says from here on is not in this log";
+            self.log.say(LogLevel::Warn, message);
+        }
         fitting(&self.step.step.name, result)
     }
 
@@ -137,7 +179,14 @@ impl Exec<'_> {
             }
         };
         group.tell(Signal::TERM);
-        if timeout(Duration::from_millis(self.decl.grace.0), child.wait())
+        // A shell may be gone at once, and what it began still be at its cleaning up.
+        let gone = async {
+            let _ = child.wait().await;
+            while group.lives() {
+                sleep(Duration::from_millis(LOOK_MS)).await;
+            }
+        };
+        if timeout(Duration::from_millis(self.decl.grace.0), gone)
             .await
             .is_err()
         {

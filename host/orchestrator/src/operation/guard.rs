@@ -5,9 +5,14 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
-/// Waits for a word. Where none comes, the process that was to say it is gone, and the group of the child is ended.
-const SCRIPT: &str =
-    r#"read -r word; [ "$word" = done ] || { kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"; }"#;
+/// Waits for a word. Where none comes, the process that was to say it is gone, and the group of the child is ended. A group
+/// that is gone is let be: its number may soon be another's.
+const SCRIPT: &str = r#"read -r word; [ "$word" = done ] && exit
+kill -s TERM -- "-$1"; waited=0
+while kill -s 0 -- "-$1"; do
+    [ "$waited" -ge "$2" ] && { kill -s KILL -- "-$1"; exit; }
+    sleep 1; waited=$((waited + 1))
+done"#;
 
 /// A small process beside the child: it outlives a worker that is killed, and ends the child's process group then, so that
 /// no two attempts at a step go on at once.

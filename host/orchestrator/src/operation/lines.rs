@@ -48,10 +48,11 @@ impl Lines {
                 if whole.bytes.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
-                if logged + whole.bytes.len() as u64 > self.limit_bytes {
+                let bytes = whole.bytes.len().min(MAX_LINE_BYTES) as u64;
+                if logged + bytes > self.limit_bytes {
                     dropped += 1;
                 } else {
-                    logged += whole.bytes.len().min(MAX_LINE_BYTES) as u64;
+                    logged += bytes;
                     self.say(LogLevel::Info, &whole);
                 }
                 last = Some(whole);

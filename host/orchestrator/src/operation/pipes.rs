@@ -32,6 +32,9 @@ const READ_BYTES: u64 = 4 << 20;
 /// The most reports of one attempt that become events.
 const MAX_REPORTS: u64 = 1_000;
 
+/// What is kept of the message of an exception, in characters; the log has the rest.
+const MAX_EXCEPTION_CHARS: usize = 2_000;
+
 /// What a script is told.
 pub(super) struct PipesContext<'a> {
     pub(super) assets: &'a [String],
@@ -157,9 +160,10 @@ impl<'a> Pipes<'a> {
             }
             self.rest.extend(chunk);
             let mut events = Vec::new();
-            while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
-                events.extend(self.take(&line));
+            let whole = self.rest.iter().rposition(|byte| *byte == b'\n');
+            let lines: Vec<u8> = self.rest.drain(..whole.map_or(0, |end| end + 1)).collect();
+            for line in lines.split(|byte| *byte == b'\n') {
+                events.extend(self.take(line));
             }
             if self.rest.len() > MAX_MESSAGE_BYTES {
                 self.rest.clear();
@@ -290,9 +294,10 @@ fn level(word: Option<&str>) -> LogLevel {
 
 fn exception(told: &Value) -> Option<String> {
     let message = told.get("message")?.as_str()?.trim();
+    let message: String = message.chars().take(MAX_EXCEPTION_CHARS).collect();
     Some(match told["name"].as_str() {
         Some(name) if !message.starts_with(name) => format!("{name}: {message}"),
-        _ => message.to_owned(),
+        _ => message,
     })
 }
 

@@ -66,6 +66,12 @@ fn literal(value: &Value) -> String {
     }
 }
 
+/// A brace is taken from what follows it: in a value it names no asset.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let text = text.replace('\'', "''");
+    if text.contains('{') {
+        format!("('{}')", text.replace('{', "{'||'"))
+    } else {
+        format!("'{text}'")
+    }
 }

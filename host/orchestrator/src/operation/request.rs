@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tidegate_core::plan::plain;
 use tidegate_core::schema::{HttpStepDecl, has_reference};
 use tidegate_core::{Error, Kind, Result};
-use tidegate_plugin::{Ask, Secrets, ask};
+use tidegate_plugin::{Ask, Secrets, ask, secret_forms};
 
 use super::step::{StepWork, fitting};
 use crate::project::Project;
@@ -28,6 +28,8 @@ pub(super) async fn send(project: &Arc<Project>, step: &StepWork, decl: &HttpSte
     };
     grant.headers.extend(headers);
     grant.query.extend(query);
+    // An endpoint may repeat what it was asked.
+    let hidden = Secrets::new(&secret_forms(&secrets, std::slice::from_ref(grant)));
     let encoded = |value: &Value| utf8_percent_encode(&plain(value), NON_ALPHANUMERIC).to_string();
     let path = match &decl.path {
         Some(path) => step.fill_with("path", path, &encoded)?,
@@ -58,14 +60,10 @@ pub(super) async fn send(project: &Arc<Project>, step: &StepWork, decl: &HttpSte
     };
     let text = String::from_utf8_lossy(&answer.body);
     if !well {
-        return Err(refused(
-            &name,
-            answer.status,
-            &Secrets::new(&secrets).redact(text.into_owned()),
-        ));
+        return Err(refused(&name, answer.status, &hidden.redact(text.into_owned())));
     }
     let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.replace('\0', "\u{fffd}")));
-    let body = Secrets::new(&secrets).redact_value(body);
+    let body = hidden.redact_value(body);
     fitting(&step.step.name, json!({"status": answer.status, "body": body}))
 }
 

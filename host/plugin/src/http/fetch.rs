@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, Full};
 use tidegate_core::port::{LogLine, LogSink};
 use tidegate_core::schema::HttpGrant;
-use tidegate_core::{Error, Kind};
+use tidegate_core::{Error, Kind, Retry};
 
 use super::gate::Gate;
 use super::granted::secret_forms;
@@ -80,18 +80,23 @@ pub async fn ask(
             .hint("look at the endpoint; `limits` and `private` say what the request may do")
     };
     let method = if ask.method.is_empty() { "GET" } else { &ask.method };
+    // What is refused before anything is sent is refused the next time too.
+    let never = |why: String| Error {
+        kind: Kind::Usage,
+        retry: Retry::Never,
+        hint: Some("look at the URL, and at the values that come into its path".to_owned()),
+        ..failed(why)
+    };
     let mut request = http::Request::builder()
         .method(method)
         .uri(&ask.url)
         .body(Full::new(ask.body).map_err(|never| match never {}).boxed_unsync())
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| never(error.to_string()))?;
     if let Some(kind) = ask.content_type {
         let kind = HeaderValue::from_static(kind);
         request.headers_mut().insert(CONTENT_TYPE, kind);
     }
-    let exchange = gate
-        .request(&request)
-        .map_err(|refusal| failed(refusal.what).hint(refusal.hint))?;
+    let exchange = gate.request(&request).map_err(|refusal| never(refusal.what))?;
     let refused = |error: &dyn std::fmt::Display, gate: &Gate| {
         if let Some(refusal) = gate.refusal() {
             return failed(refusal.what).hint(refusal.hint);

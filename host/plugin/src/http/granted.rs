@@ -98,7 +98,7 @@ fn encoded(user: &str, password: &str) -> String {
 
 /// The secrets of a step, and the forms in which its grants put them into requests: an answer that repeats one must not
 /// show it.
-pub(crate) fn secret_forms(secrets: &[String], grants: &[HttpGrant]) -> Vec<String> {
+pub fn secret_forms(secrets: &[String], grants: &[HttpGrant]) -> Vec<String> {
     let secret = |text: &str| {
         secrets
             .iter()

@@ -22,7 +22,7 @@ mod waits;
 pub(crate) use client::Client;
 pub use fetch::{Ask, Fetched, ask, fetch};
 pub(crate) use gate::Gate;
-pub(crate) use granted::secret_forms;
+pub use granted::secret_forms;
 pub(crate) use waits::Waits;
 
 use wasmtime::StoreContextMut;

@@ -269,6 +269,14 @@ impl Looking<'_> {
                             .hint("put them into `path` or `query`"),
                     );
                 }
+                let raw = ["/exec/cwd", "/exec/assets", "/http/basic"];
+                if raw.iter().any(|key| pointer.contains(key)) {
+                    errors.push(
+                        self.error(pointer, "no values of steps can stand here").hint(
+                            "they can in `command`, `env`, `path`, `headers`, `query`, `body` and `sql`",
+                        ),
+                    );
+                }
                 let known = |path: &Path| self.kind_of(step, path, true);
                 let checked = Template::parse(text).and_then(|template| {
                     template.expressions().try_for_each(|(expression, start)| {
