@@ -4,9 +4,19 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The ending of files that are being made and that nobody should read.
 pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// A file of this age that is being made belongs to nobody who still lives.
+const TEMPORARY_AGE: Duration = Duration::from_hours(1);
+
+/// Whether nobody makes a file any more that was begun.
+pub(crate) fn is_forsaken(path: &Path) -> bool {
+    let modified = path.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > TEMPORARY_AGE))
+}
 
 /// Puts bytes in place of what is at a path, or nothing at all.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -11,6 +11,8 @@ pub(crate) enum Type {
     Integer,
     /// Yes or no.
     Boolean,
+    /// Yes, or no where nothing is told: an export of before the column was there does not know it.
+    Flag,
     /// An instant.
     Instant,
     /// A document.
@@ -27,7 +29,7 @@ pub(crate) struct Table {
     pub(crate) sequence: Option<&'static str>,
 }
 
-use Type::{Boolean, Id, Instant, Integer, Json, Text};
+use Type::{Boolean, Flag, Id, Instant, Integer, Json, Text};
 
 /// Every table but `workers`, which is of processes that run, and `leader`, of which the epoch is kept. A table or column
 /// that a migration adds is added here: a test compares.
@@ -49,7 +51,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("started_at", Instant),
             ("finished_at", Instant),
             ("recoveries", Integer),
-            ("attended", Boolean),
+            ("attended", Flag),
         ],
         order: "id",
         sequence: None,

@@ -240,12 +240,12 @@ async fn last(pool: &Pool, asset: &AssetName) -> Result<Vec<CheckResult>, StateE
 }
 
 /// The last loads of an asset.
-pub(crate) const RECENT: &str =
-    "SELECT load FROM materializations WHERE asset = $1 ORDER BY sequence DESC LIMIT $2";
+pub(crate) const RECENT: &str = "SELECT load FROM materializations WHERE asset = $1 AND external IS NOT TRUE ORDER BY sequence DESC LIMIT $2";
 
 /// The last loads of one slice.
 pub(crate) const RECENT_OF_SLICE: &str =
-    "SELECT load FROM materializations WHERE asset = $1 AND partition_key = $2 ORDER BY epoch DESC LIMIT $3";
+    "SELECT load FROM materializations WHERE asset = $1 AND partition_key = $2 AND external IS NOT TRUE
+     ORDER BY epoch DESC LIMIT $3";
 
 async fn recent_rows(
     pool: &Pool,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
-use tidegate_core::plan::RunId;
+use tidegate_core::plan::{PartitionKey, RunId, StepPlace};
 use tidegate_core::port::{EventKind, Pruned};
 
 use crate::error::StateError;
@@ -68,19 +68,23 @@ pub(crate) async fn runs(pool: &Pool, before: DateTime<Utc>, most: u32) -> Resul
     Ok(removed)
 }
 
+/// The fences of a run's steps, of which the keys begin with the run's own, where it has ended.
+const FORGET_STEPS: &str = "DELETE FROM fences WHERE (asset, partition_key) IN
+           (SELECT asset, partition_key FROM run_partitions
+            WHERE run = $1 AND (partition_key = $2 OR partition_key LIKE $2 || ':%'))
+       AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND ($3 IS NULL OR updated_at < $3)
+                   AND state IN ('succeeded', 'failed', 'cancelled'))";
+
 /// The fences of a run's steps go with it: no other run has the same ones. Those of assets stay.
 async fn forget_steps(pool: &Pool, run: Uuid, before: DateTime<Utc>) -> Result<(), StateError> {
+    let step = PartitionKey::of_step(RunId(run), StepPlace::Whole);
     on_pool!(pool, |db| {
-        sqlx::query(
-            "DELETE FROM fences WHERE (asset, partition_key) IN
-                   (SELECT asset, partition_key FROM run_partitions WHERE run = $1 AND partition_key LIKE 'step:%')
-               AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND updated_at < $2
-                           AND state IN ('succeeded', 'failed', 'cancelled'))",
-        )
-        .bind(run)
-        .bind(before)
-        .execute(db)
-        .await?;
+        sqlx::query(FORGET_STEPS)
+            .bind(run)
+            .bind(step.0.as_str())
+            .bind(Some(before))
+            .execute(db)
+            .await?;
     });
     Ok(())
 }
@@ -183,9 +187,16 @@ pub(crate) async fn count_events(
 
 /// One run, with all of it at once, where it has ended.
 pub(crate) async fn one_run(pool: &Pool, run: RunId) -> Result<bool, StateError> {
+    let step = PartitionKey::of_step(run, StepPlace::Whole);
     let removed = in_transaction!(pool, |tx, dialect| {
         sqlx::query(dialect::LOCK_RUN)
             .bind(run.0)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(FORGET_STEPS)
+            .bind(run.0)
+            .bind(step.0.as_str())
+            .bind(None::<DateTime<Utc>>)
             .execute(&mut *tx)
             .await?;
         sqlx::query("DELETE FROM runs WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled')")

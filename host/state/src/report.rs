@@ -17,9 +17,9 @@ use crate::{events, materializations, runs};
 /// A run that was carried out elsewhere has ended when it becomes known.
 const END: &str = "UPDATE runs SET state = 'succeeded', started_at = $1, finished_at = $1 WHERE id = $2";
 
-/// The attempt under way at a slice.
-const UNDER_WAY: &str =
-    "SELECT run, worker FROM attempts WHERE asset = $1 AND partition_key = $2 AND state = 'running'";
+/// The attempt under way at a slice, for as long as its lease lasts: another one is lost, and refused by its epoch.
+const UNDER_WAY: &str = "SELECT run, worker FROM attempts
+     WHERE asset = $1 AND partition_key = $2 AND state = 'running' AND lease_until > $3";
 
 /// Where the next run reads on: what is told from outside does not change it.
 const WATERMARK: &str = "SELECT watermark FROM materializations
@@ -59,6 +59,7 @@ pub(crate) async fn keep(pool: &Pool, told: &Report) -> Result<Kept<RunId>, Stat
             let held: Option<(Uuid, String)> = sqlx::query_as(UNDER_WAY)
                 .bind(asset)
                 .bind(key)
+                .bind(at)
                 .fetch_optional(&mut *tx)
                 .await?;
             if let Some((run, worker)) = held {

@@ -78,7 +78,7 @@ macro_rules! value_of {
                 .map(|id| id.to_string().into()),
             Type::Text => $row.try_get::<Option<String>, _>($index)?.map(Value::String),
             Type::Integer => $row.try_get::<Option<i64>, _>($index)?.map(Value::from),
-            Type::Boolean => $row.try_get::<Option<bool>, _>($index)?.map(Value::from),
+            Type::Boolean | Type::Flag => $row.try_get::<Option<bool>, _>($index)?.map(Value::from),
             Type::Instant => $row
                 .try_get::<Option<DateTime<Utc>>, _>($index)?
                 .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()),
@@ -190,6 +190,10 @@ fn bound(record: &Map<String, Value>, name: &str, kind: Type) -> Result<Bound, S
         Type::Text => Bound::Text(parsed(record, name, |value| value.as_str().map(str::to_owned))?),
         Type::Integer => Bound::Integer(parsed(record, name, Value::as_i64)?),
         Type::Boolean => Bound::Boolean(parsed(record, name, Value::as_bool)?),
+        Type::Flag => {
+            let told = parsed(record, name, Value::as_bool)?;
+            Bound::Boolean(Some(told.unwrap_or_default()))
+        }
         Type::Instant => Bound::Instant(parsed(record, name, |value| value.as_str()?.parse().ok())?),
         Type::Json => Bound::Json(record.get(name).cloned().map(Json)),
     })

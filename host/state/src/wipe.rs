@@ -6,10 +6,12 @@ use tidegate_core::port::{Forgotten, Kept, Wipe};
 
 use crate::error::StateError;
 use crate::pool::Pool;
+use crate::values::instant;
 
-/// The attempts under way at an asset, or at one slice of it.
+/// The attempts under way at an asset, or at one slice of it, for as long as their leases last.
 const UNDER_WAY: &str = "SELECT partition_key, run, worker FROM attempts
-     WHERE asset = $1 AND ($2 IS NULL OR partition_key = $2) AND state = 'running' ORDER BY partition_key LIMIT 1";
+     WHERE asset = $1 AND ($2 IS NULL OR partition_key = $2) AND state = 'running' AND lease_until > $3
+     ORDER BY partition_key LIMIT 1";
 
 /// Removes the rows of an asset, or of one slice, from a table; answers how many there were.
 macro_rules! remove {
@@ -40,6 +42,7 @@ pub(crate) async fn forget(pool: &Pool, wanted: &Wipe) -> Result<Kept<Forgotten>
         let held: Option<(String, Uuid, String)> = sqlx::query_as(UNDER_WAY)
             .bind(asset)
             .bind(key)
+            .bind(instant(wanted.at))
             .fetch_optional(&mut *tx)
             .await?;
         if let Some((partition, run, worker)) = held {
@@ -58,6 +61,14 @@ pub(crate) async fn forget(pool: &Pool, wanted: &Wipe) -> Result<Kept<Forgotten>
             // Nothing is committed.
             return Ok(Kept::Done(forgotten));
         }
+        // An attempt that was lost, and comes back, is refused.
+        sqlx::query(
+            "UPDATE fences SET epoch = epoch + 1 WHERE asset = $1 AND ($2 IS NULL OR partition_key = $2)",
+        )
+        .bind(asset)
+        .bind(key)
+        .execute(&mut *tx)
+        .await?;
         match (key, place) {
             (None, _) => {
                 sqlx::query(dialect::LOCK_RANGES)

@@ -117,7 +117,12 @@ fn walk(folder: &Path, at: &str, prefix: &str, names: &mut Vec<String>) -> io::R
             if below.starts_with(prefix) || prefix.starts_with(&below) {
                 walk(&entry.path(), &below, prefix, names)?;
             }
-        } else if name.starts_with(prefix) && !name.ends_with(TEMPORARY) {
+        } else if name.ends_with(TEMPORARY) {
+            // What a process that was killed had begun to write.
+            if durable::is_forsaken(&entry.path()) {
+                let _ = durable::remove(&entry.path());
+            }
+        } else if name.starts_with(prefix) {
             names.push(name);
         }
     }

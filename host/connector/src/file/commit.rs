@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use tidegate_core::plan::Epoch;
 use tidegate_core::port::{LoadReceipt, Part};
@@ -25,8 +24,6 @@ mod tests;
 
 /// How many manifests are kept, the newest among them.
 const KEPT_MANIFESTS: u64 = 2;
-/// A temporary file of this age belongs to nobody who still lives.
-const TEMPORARY_AGE: Duration = Duration::from_hours(1);
 
 /// What a commit has just done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +163,7 @@ fn sweep(folder: &Path, manifest: Option<&Manifest>, epoch: Epoch, after: Observ
     }
     let manifests = folder.join(MANIFESTS);
     for name in manifests::names(&manifests).unwrap_or_default() {
-        if name.ends_with(TEMPORARY) && is_old(&manifests.join(&name)) {
+        if name.ends_with(TEMPORARY) && durable::is_forsaken(&manifests.join(&name)) {
             doomed.push(manifests.join(&name));
         }
     }
@@ -199,11 +196,6 @@ fn lists(manifest: Option<&Manifest>, name: &str) -> bool {
 fn has_size(path: &Path, bytes: u64) -> bool {
     path.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
-}
-
-fn is_old(path: &Path) -> bool {
-    let modified = path.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > TEMPORARY_AGE))
 }
 
 fn lost(path: &Path) -> FileError {

@@ -93,6 +93,8 @@ pub struct Wipe {
     pub slice: Option<(PartitionKey, Option<PartitionPlace>)>,
     /// Only tell what would be forgotten.
     pub dry_run: bool,
+    /// When: an attempt of which the lease has ended by then is lost, and holds nothing up.
+    pub at: DateTime<Utc>,
 }
 
 /// What was forgotten.

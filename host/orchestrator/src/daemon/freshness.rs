@@ -63,7 +63,8 @@ fn turn(found: &AssetFreshness, now: DateTime<Utc>) -> Option<(FreshnessRecord, 
         watched_since: found.seen.as_ref().map_or(now, |seen| seen.watched_since),
         changed_at: now,
     };
-    let told = status == FreshnessStatus::Late || before == Some(FreshnessStatus::Late);
+    let again = status == FreshnessStatus::Fresh && before == Some(FreshnessStatus::Late);
+    let told = status == FreshnessStatus::Late || again;
     let change = told.then(|| FreshnessChange {
         sequence: 0,
         asset: found.asset.clone(),
@@ -111,6 +112,8 @@ mod tests {
         assert_eq!(told(Late, Some(Fresh)), Some(true));
         assert_eq!(told(Late, Some(Late)), None);
         assert_eq!(told(Fresh, Some(Late)), Some(true));
+        // Its policy was lengthened, and nothing came yet.
+        assert_eq!(told(Unknown, Some(Late)), Some(false));
         let (record, _) = turn(&found(Late, Some(Fresh)), now).unwrap();
         assert_eq!(
             (record.watched_since, record.changed_at),

@@ -19,8 +19,11 @@ const RUNS_PER_BATCH: u32 = 100;
 /// Results of checks that are removed at once.
 const RESULTS_PER_BATCH: u32 = 5_000;
 
-/// Where the files of runs lie: the logs of attempts, and what checks keep beside checkpoints.
-const RUN_FILES: [&str; 2] = ["logs/", "checks/"];
+/// Where the logs of attempts lie.
+const LOGS: &str = "logs/";
+
+/// Where that lies which checks keep beside checkpoints.
+const CHECKS: &str = "checks/";
 
 /// Events that are looked at at once.
 const EVENTS_PER_BATCH: u32 = 5_000;
@@ -137,17 +140,18 @@ async fn old_logs(
         return Ok(Vec::new());
     };
     let mut old = Vec::new();
-    let mut asked: Option<(RunId, bool)> = None;
-    // Sorted, so the files of a run follow one another.
+    // The files of a run follow one another.
+    let mut asked: Option<(&str, RunId, bool)> = None;
     let mut names = Vec::new();
-    for prefix in RUN_FILES {
-        names.extend(artifacts.list(prefix).await?);
+    for prefix in [LOGS, CHECKS] {
+        let found = artifacts.list(prefix).await?;
+        names.extend(found.into_iter().map(|name| (prefix, name)));
     }
-    for name in names {
+    for (prefix, name) in names {
         let id = name.split('/').nth(1).and_then(|id| id.parse().ok());
         let Some(run) = id.map(RunId) else { continue };
         let expired = match asked {
-            Some((known, expired)) if known == run => expired,
+            Some((of, known, expired)) if (of, known) == (prefix, run) => expired,
             _ => {
                 let made = run.0.get_timestamp().and_then(|at| {
                     let (seconds, nanos) = at.to_unix();
@@ -158,8 +162,9 @@ async fn old_logs(
                     && state
                         .run(run)
                         .await?
-                        .is_none_or(|run| run.state.ended() && run.updated_at < before);
-                asked = Some((run, expired));
+                        // What checks keep is of checkpoints, which stay as long as the run does.
+                        .is_none_or(|run| prefix == LOGS && run.state.ended() && run.updated_at < before);
+                asked = Some((prefix, run, expired));
                 expired
             }
         };

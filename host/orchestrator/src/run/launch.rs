@@ -89,6 +89,21 @@ impl Orchestrator {
         done
     }
 
+    /// Ends a run that was started and cannot be carried out.
+    pub(super) async fn refuse(&self, run: RunId, error: &Error) -> Result<()> {
+        let failed = self
+            .advance(run, RunState::Starting, RunState::Failed, Some(error))
+            .await;
+        match failed {
+            // It was asked to stop meanwhile.
+            Err(refused) if refused.code == StateError::CODE => {
+                self.advance(run, RunState::Cancelling, RunState::Failed, Some(error))
+                    .await
+            }
+            failed => failed,
+        }
+    }
+
     async fn go_through(
         &self,
         run: RunId,
@@ -101,8 +116,7 @@ impl Orchestrator {
         let job = match self.job_of(run, launch, &partitions) {
             Ok(job) => job,
             Err(error) => {
-                self.advance(run, RunState::Starting, RunState::Failed, Some(&error))
-                    .await?;
+                self.refuse(run, &error).await?;
                 return Err(error);
             }
         };
@@ -201,7 +215,14 @@ impl Orchestrator {
                     Next::Begin(item) => {
                         let Some(work) = order.work(&item) else {
                             let outcome = unprepared(item);
+                            if !launch.dry_run {
+                                let (asset, key) = (&outcome.asset, &outcome.partition);
+                                self.state
+                                    .set_partition_state(run, asset, key, PartitionState::Failed)
+                                    .await?;
+                            }
                             order.ended(&outcome);
+                            self.observer.finished(&outcome);
                             outcomes.push(outcome);
                             continue;
                         };

@@ -1,11 +1,13 @@
 //! What is told of assets from outside, and forgotten of them.
 
+use chrono::Utc;
 use serde_json::{Map, Value};
 use tidegate_core::Result;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::port::{Kept, PartitionPlace, Report, Reported, StateStore};
 
 use super::request::{Launch, QueueOptions};
+use super::slices::dynamic_keys;
 use crate::error::OrchestratorError;
 use crate::project::Project;
 
@@ -72,6 +74,17 @@ pub async fn report(
         (None, Reported::Observation) => (PartitionKey::whole(), None),
         (key, _) => slice_of(project, asset, key)?,
     };
+    if let (Reported::Materialization { .. }, Some(slices)) = (what, project.partitioning(asset)?) {
+        // One that is not there yet, or that nobody added, cannot have been made.
+        let dynamic = dynamic_keys(state, &slices).await?;
+        slices
+            .keys(Utc::now(), &dynamic)
+            .find(&partition.0)
+            .map_err(|error| OrchestratorError::Partition {
+                asset: asset.clone(),
+                why: error.to_string(),
+            })?;
+    }
     let launch = Launch {
         assets: vec![asset.clone()],
         partition: (!partition.is_whole()).then(|| partition.0.clone()),

@@ -7,12 +7,13 @@ use tidegate_core::plan::{
     AssetName, PartitionError, PartitionKey, Partitioning, SourceSlice, Upstream, check_value,
 };
 use tidegate_core::port::{Input, StateStore};
-use tidegate_core::{Error, Errors, Result};
+use tidegate_core::{Error, Result};
 
 use super::orchestrator::Orchestrator;
 use super::order::Item;
 use super::request::Launch;
 use crate::error::OrchestratorError;
+use crate::instigate::first;
 use crate::project::AssetPlan;
 use crate::stale::{input, standing};
 
@@ -166,12 +167,6 @@ impl Orchestrator {
             .source_slice(plan.partitioning.as_ref(), &key.0, Utc::now(), &dynamic)
             .map_err(|error| refused(&above.name, &error))
     }
-}
-
-/// The first of what is wrong; the rest is found by `tidegate check`.
-fn first(errors: Errors) -> Error {
-    let first = errors.0.into_iter().next();
-    first.unwrap_or_else(|| OrchestratorError::NothingSelected.into())
 }
 
 fn refused(asset: &AssetName, error: &PartitionError) -> Error {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use tidegate_core::plan::RunId;
-use tidegate_core::port::{RunRecord, RunState, TagLimit, TakeRuns};
+use tidegate_core::port::{RunRecord, TagLimit, TakeRuns};
 use tidegate_core::{Error, Result};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -147,19 +147,7 @@ impl Orchestrator {
                 .carry_out(run.id, &launch, &plans, Stopped::HandedOver)
                 .await
                 .map(|_| ()),
-            Err(error) => {
-                let failed = self
-                    .advance(run.id, RunState::Starting, RunState::Failed, Some(&error))
-                    .await;
-                match failed {
-                    // It was asked to stop meanwhile.
-                    Err(refused) if refused.code == StateError::CODE => {
-                        self.advance(run.id, RunState::Cancelling, RunState::Failed, Some(&error))
-                            .await
-                    }
-                    failed => failed,
-                }
-            }
+            Err(error) => self.refuse(run.id, &error).await,
         }
     }
 }

@@ -187,6 +187,7 @@ async fn nothing_is_told_or_forgotten_under_an_attempt(place: &Place) {
         asset: asset("orders"),
         slice: slice.map(|slice| (key(slice), None)),
         dry_run: false,
+        at: at(1),
     };
     for slice in [None, Some("b")] {
         let refused = place.store.wipe(&wipe(slice)).await.unwrap();
@@ -196,6 +197,13 @@ async fn nothing_is_told_or_forgotten_under_an_attempt(place: &Place) {
     assert!(place.store.holds(&attempt).await.unwrap());
     let done = place.store.wipe(&wipe(Some("a"))).await.unwrap();
     assert!(matches!(done, Kept::Done(Forgotten { slices: 1, .. })));
+    // One of which the lease has ended is lost: it holds nothing up, and is refused when it comes back.
+    let late = tidegate_core::port::Wipe {
+        at: at(100_000),
+        ..wipe(Some("b"))
+    };
+    assert!(matches!(place.store.wipe(&late).await.unwrap(), Kept::Done(_)));
+    assert!(!place.store.holds(&attempt).await.unwrap());
 }
 
 async fn an_asset_is_forgotten_whole_or_by_the_slice(place: &Place) {
@@ -232,6 +240,7 @@ async fn an_asset_is_forgotten_whole_or_by_the_slice(place: &Place) {
         asset: asset("orders"),
         slice: Some((key("a"), Some(place_of(None, Some("b"))))),
         dry_run: true,
+        at: at(3),
     };
     let expected = Forgotten {
         slices: 1,
@@ -304,7 +313,23 @@ async fn an_older_export_learns_which_materializations_are_the_newest(place: &Pl
     place.store.export(&mut text).await.unwrap();
     let text = String::from_utf8(text).unwrap();
     let old = |line: &&str| !line.contains("\"newest_materializations\"") || line.contains("\"sequences\"");
-    let mut lines: Vec<String> = text.lines().filter(old).map(str::to_owned).collect();
+    // Nor does it know the columns that later migrations added.
+    let later = [
+        "attended",
+        "result",
+        "code_version",
+        "inputs",
+        "metadata",
+        "external",
+    ];
+    let before = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(row) = line.get_mut("row").and_then(serde_json::Value::as_object_mut) {
+            row.retain(|name, _| !later.contains(&name.as_str()));
+        }
+        line.to_string()
+    };
+    let mut lines: Vec<String> = text.lines().filter(old).map(before).collect();
     let mut end: serde_json::Value = serde_json::from_str(&lines.pop().unwrap()).unwrap();
     end["rows"] = (lines.len() - 1).into();
     lines.push(end.to_string());

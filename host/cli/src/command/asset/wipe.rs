@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chrono::Utc;
 use serde_json::json;
 use tidegate_core::Errors;
 use tidegate_core::port::Wipe;
@@ -29,6 +30,7 @@ pub(super) async fn run(
         asset: asset.clone(),
         slice,
         dry_run: !yes,
+        at: Utc::now(),
     };
     let forgotten = unless_held(&asset, state.wipe(&wipe).await?)?;
     let appends = project
