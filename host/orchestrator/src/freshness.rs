@@ -1,5 +1,7 @@
 //! How fresh the assets are that have a policy.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tidegate_core::plan::{AssetName, Freshness, FreshnessPolicy};
@@ -27,11 +29,16 @@ pub async fn freshness(
     state: &dyn StateStore,
     now: DateTime<Utc>,
 ) -> Result<Vec<AssetFreshness>> {
-    let seen = state.freshness().await?;
+    let mut seen: BTreeMap<AssetName, FreshnessRecord> = state
+        .freshness()
+        .await?
+        .into_iter()
+        .map(|record| (record.asset.clone(), record))
+        .collect();
     let mut found = Vec::new();
     for (name, policy) in policies(project)? {
         let last_at = state.materialized_at(&name).await?;
-        let seen = seen.iter().find(|record| record.asset == name).cloned();
+        let seen = seen.remove(&name);
         let since = seen.as_ref().map(|record| record.watched_since);
         found.push(AssetFreshness {
             freshness: policy.at(now, last_at, since),

@@ -6,6 +6,9 @@ use tidegate_core::{Error, Kind};
 /// What this crate's calls answer.
 pub(crate) type Result<T, E = SqlError> = std::result::Result<T, E>;
 
+/// The code of a statement that the memory does not suffice for.
+pub const MEMORY_CODE: &str = "sql.memory";
+
 /// The longest part of DataFusion's message that is shown.
 const MESSAGE_BYTES: usize = 600;
 
@@ -81,7 +84,7 @@ impl SqlError {
             Self::Statement(_) => "sql.statement",
             Self::NotASelect(_) => "sql.not_a_select",
             Self::Type { .. } => "sql.type",
-            Self::Memory { .. } => "sql.memory",
+            Self::Memory { .. } => MEMORY_CODE,
             Self::Value(_) => "sql.value",
             Self::Table(error) => &error.code,
             Self::Internal(_) => "sql.internal",

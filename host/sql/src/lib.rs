@@ -10,7 +10,7 @@ mod session;
 mod table;
 mod transform;
 
-pub use error::SqlError;
+pub use error::{MEMORY_CODE, SqlError};
 pub use lineage::TableColumn;
 pub use query::{query, tables_of};
 pub use session::Limits;

@@ -90,6 +90,20 @@ impl Graph {
         self.upstream.get(name).into_iter().flatten()
     }
 
+    /// Some assets, with all that they are made from.
+    pub fn with_ancestors(&self, names: &[AssetName]) -> BTreeSet<AssetName> {
+        let mut wanted: BTreeSet<AssetName> = names.iter().cloned().collect();
+        let mut edge = names.to_vec();
+        while let Some(next) = edge.pop() {
+            for above in self.upstream(&next) {
+                if wanted.insert(above.clone()) {
+                    edge.push(above.clone());
+                }
+            }
+        }
+        wanted
+    }
+
     /// What is directly made from an asset.
     pub fn downstream(&self, name: &AssetName) -> impl Iterator<Item = &AssetName> + use<'_> {
         self.downstream.get(name).into_iter().flatten()

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, Scalar, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, Scalar, StringArray};
 use arrow_buffer::NullBuffer;
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_ord::cmp::{gt, lt};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Schema};
@@ -90,12 +90,26 @@ pub(super) fn range(
     if data_type.is_nested() {
         return Err(incomparable(name, data_type));
     }
-    let bound = |value: Option<&Value>| {
-        value
-            .map(|value| literal(name, value, data_type).map(Scalar::new))
-            .transpose()
+    // Arrow orders -0.0 below 0.0, and NaN beyond the infinities: both zeros are one bound, and no NaN is in a range.
+    let bound = |value: Option<&Value>, zero: f64, end: f64| -> Result<_, FlowError> {
+        let bound = match value {
+            Some(value) if data_type.is_floating() && value.as_f64() == Some(0.0) => float(zero, data_type)?,
+            Some(value) => literal(name, value, data_type)?,
+            None if data_type.is_floating() => float(end, data_type)?,
+            None => return Ok(None),
+        };
+        Ok(Some(Scalar::new(bound)))
     };
-    let (least, greatest) = (bound(min)?, bound(max)?);
+    let least = bound(min, -0.0, f64::NEG_INFINITY)?;
+    let greatest = bound(max, 0.0, f64::INFINITY)?;
+    if let (Some(least), Some(greatest)) = (&least, &greatest)
+        && gt(least, greatest)?.value(0)
+    {
+        return Err(FlowError::Unchecked {
+            why: format!("no `{name}` is at least `min` and at most `max`"),
+            hint: "correct one of the two".into(),
+        });
+    }
     let fault = match (min, max) {
         (Some(min), Some(max)) => format!("have a `{name}` below {min} or above {max}"),
         (Some(min), None) => format!("have a `{name}` below {min}"),
@@ -145,6 +159,11 @@ pub(super) fn pattern(name: &str, pattern: &str, loaded: &Schema) -> Result<Pred
     })
 }
 
+/// A number of a column of floats.
+fn float(value: f64, data_type: &DataType) -> Result<ArrayRef, FlowError> {
+    Ok(cast(&Float64Array::from(vec![value]), data_type)?)
+}
+
 /// A value of the schema in a column's type.
 fn literal(name: &str, value: &Value, data_type: &DataType) -> Result<ArrayRef, FlowError> {
     let wrong = |why: String| FlowError::Unchecked {
@@ -158,6 +177,15 @@ fn literal(name: &str, value: &Value, data_type: &DataType) -> Result<ArrayRef, 
             return Err(wrong(format!("`{value}` is no value of `{name}`")));
         }
     };
+    // Arrow would round it.
+    if let DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) = data_type {
+        let behind = text.split_once('.').map_or("", |(_, behind)| behind);
+        if behind.trim_end_matches('0').len() > usize::try_from(*scale).unwrap_or(0) {
+            return Err(wrong(format!(
+                "`{text}` has more decimals than `{name}`, which is {data_type}"
+            )));
+        }
+    }
     let options = CastOptions {
         safe: false,
         ..CastOptions::default()

@@ -112,15 +112,7 @@ impl Project {
         &self,
         name: &AssetName,
     ) -> Result<BTreeMap<AssetName, Vec<ColumnLineage>>, Errors> {
-        let mut wanted = BTreeSet::from([name.clone()]);
-        let mut edge = vec![name.clone()];
-        while let Some(next) = edge.pop() {
-            for above in self.graph.upstream(&next) {
-                if wanted.insert(above.clone()) {
-                    edge.push(above.clone());
-                }
-            }
-        }
+        let wanted = self.graph.with_ancestors(std::slice::from_ref(name));
         self.lineage_of(wanted).await
     }
 

@@ -7,9 +7,9 @@ use arrow_schema::Schema;
 use futures::TryStreamExt as _;
 use tidegate_core::plan::{CheckKind, CheckStep, LoadedCheck, LoadedTable, Partition};
 use tidegate_core::port::{LogSink, Severity, Verdict};
-use tidegate_core::schema::{Asset, CheckDecl, Placed, RelationDecl, fill_placeholders};
+use tidegate_core::schema::{Asset, CheckDecl, Column, Placed, RelationDecl, fill_placeholders};
 use tidegate_core::{Error, Kind, Result};
-use tidegate_sql::{Limits, Table, query, tables_of};
+use tidegate_sql::{Limits, MEMORY_CODE, Table, query, tables_of};
 
 use super::Project;
 use super::connect::placed;
@@ -54,11 +54,12 @@ impl Project {
         };
         let mut tables = Vec::new();
         for (name, of, own) in names {
-            tables.push(LoadedTable {
-                name,
-                source: self.whole_asset(&of)?,
-                own,
-            });
+            let mut source = self.whole_asset(&of)?;
+            // Columns that came by the contract are there too.
+            if own && let Some(columns) = Column::of_schema(loaded) {
+                source.columns = columns;
+            }
+            tables.push(LoadedTable { name, source, own });
         }
         let check = LoadedCheck {
             sql,
@@ -152,7 +153,7 @@ impl Project {
                 format!("{failed} {}", check.failures),
                 vec![("failed", failed)],
             ),
-            Err(error) => (false, format!("it could not be carried out: {error}"), Vec::new()),
+            Err(error) => (false, undone(&error, check.memory_bytes), Vec::new()),
         };
         Some(
             step.declared(Verdict {
@@ -199,12 +200,24 @@ impl Project {
     }
 }
 
-/// Each value once, so that what is compared fits the memory, or goes to the disk.
+/// Why a check could not be carried out. Messages about data quote it, and no value of a row stands in a result.
+fn undone(error: &Error, memory_bytes: u64) -> String {
+    let why = match (error.kind, error.code.as_str()) {
+        (Kind::Data, code) => format!("a value cannot be read or computed ({code})"),
+        (_, MEMORY_CODE) => {
+            format!("{memory_bytes} bytes do not suffice: write more `limits: {{memory: …}}`")
+        }
+        _ => error.to_string(),
+    };
+    format!("it could not be carried out: {why}")
+}
+
+/// One aggregate, which goes to the disk where the memory does not suffice; a join would not.
 fn relation_sql(relation: &RelationDecl) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let (column, to) = (quoted(&relation.column), quoted(relation.to()));
     format!(
-        "SELECT k.v FROM (SELECT DISTINCT own.{column} AS v FROM own WHERE own.{column} IS NOT NULL) k
-         LEFT ANTI JOIN (SELECT DISTINCT other.{to} AS v FROM other) t ON k.v = t.v"
+        "SELECT k.v FROM (SELECT own.{column} AS v, 1 AS mine FROM own WHERE own.{column} IS NOT NULL
+         UNION ALL SELECT other.{to} AS v, 0 AS mine FROM other) k GROUP BY k.v HAVING min(k.mine) = 1"
     )
 }

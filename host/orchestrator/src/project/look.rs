@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use chrono::{DateTime, Utc};
 use tidegate_core::plan::{CheckKind, CheckStep, Partition, StreamCheck};
 use tidegate_core::port::{LogSink, Source, Unheard, Verdict};
-use tidegate_core::schema::Column;
+use tidegate_core::schema::{Column, Load};
 use tidegate_core::{Error, Kind, Result};
 
 use super::Project;
@@ -23,7 +23,9 @@ impl Project {
         history: &[u64],
         now: DateTime<Utc>,
     ) -> Result<Vec<Verdict>> {
-        let of_a_load = partition.is_some() || plan.partitioning.is_none();
+        let replaced = matches!(plan.destination.load, Load::Replace | Load::ReplacePartition)
+            && plan.source.cursor.is_none();
+        let of_a_load = replaced && (partition.is_some() || plan.partitioning.is_none());
         let steps: Vec<CheckStep> = plan
             .checks
             .iter()
@@ -55,12 +57,16 @@ impl Project {
         now: DateTime<Utc>,
         log: &Arc<dyn LogSink>,
     ) -> Result<Vec<Verdict>> {
-        let source = self.whole_asset(&plan.name).map_err(|errors| {
+        let mut source = self.whole_asset(&plan.name).map_err(|errors| {
             errors
                 .into_iter()
                 .next()
                 .unwrap_or_else(|| Error::new(Kind::Internal, "check.source", "the asset is not there"))
         })?;
+        // Columns that came by the contract are there too.
+        if let Some(columns) = Column::of_schema(&plan.loaded) {
+            source.columns = columns;
+        }
         let loaded = Column::schema(&source.columns);
         let around = Surroundings {
             loaded: &loaded,

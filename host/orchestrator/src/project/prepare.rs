@@ -30,6 +30,11 @@ use super::upstream::Above;
 /// The tag of columns that `reads: "*"` does not open.
 const PII: &str = "pii";
 
+/// Whether a column says of itself that it is about a person.
+pub(super) fn personal(column: &Column) -> bool {
+    column.tags.iter().any(|tag| tag == PII)
+}
+
 /// An asset with everything that a task of it needs, its types checked from source to destination.
 #[derive(Debug, Clone)]
 pub struct AssetPlan {
@@ -379,9 +384,7 @@ pub(crate) fn reads(
                     .iter()
                     .flatten()
                     .chain(&asset.value.columns);
-                declared
-                    .filter(|column| column.name == name)
-                    .any(|column| column.tags.iter().any(|tag| tag == PII))
+                declared.filter(|column| column.name == name).any(personal)
             };
             return Ok(names
                 .into_iter()

@@ -8,6 +8,7 @@ use tidegate_core::plan::{AssetName, Digest};
 use tidegate_core::schema::{Asset, Column, Node};
 
 use super::Project;
+use super::prepare::personal;
 
 impl Project {
     /// The versions of some assets, with plugins as they are settled on. Nothing is bound or compiled.
@@ -24,9 +25,15 @@ impl Project {
     /// they change no row, or are not the schema's.
     pub(crate) fn code_version(&self, asset: &Asset) -> Digest {
         let columns = |columns: &[Column]| {
-            let facts = columns
-                .iter()
-                .map(|column| json!([column.name, column.data_type, column.nullable, column.key]));
+            let facts = columns.iter().map(|column| {
+                json!([
+                    column.name,
+                    column.data_type,
+                    column.nullable,
+                    column.key,
+                    personal(column)
+                ])
+            });
             facts.collect::<Vec<Value>>()
         };
         let steps: Vec<Value> = asset

@@ -1,7 +1,7 @@
 //! How assets stand: each slice materialized and up to date, or stale for a reason.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::Utc;
@@ -98,7 +98,7 @@ pub async fn standing(
     state: &dyn StateStore,
     names: &[AssetName],
 ) -> Result<BTreeMap<AssetName, AssetStanding>, Errors> {
-    let wanted = with_ancestors(project, names);
+    let wanted = project.graph().with_ancestors(names);
     let order: Vec<AssetName> = project
         .graph()
         .order()
@@ -133,19 +133,6 @@ pub async fn standing(
         .iter()
         .filter_map(|name| Some((name.clone(), seen.remove(name)?.standing)))
         .collect())
-}
-
-fn with_ancestors(project: &Project, names: &[AssetName]) -> BTreeSet<AssetName> {
-    let mut wanted: BTreeSet<AssetName> = names.iter().cloned().collect();
-    let mut edge: Vec<AssetName> = names.to_vec();
-    while let Some(next) = edge.pop() {
-        for above in project.graph().upstream(&next) {
-            if wanted.insert(above.clone()) {
-                edge.push(above.clone());
-            }
-        }
-    }
-    wanted
 }
 
 /// Looks at every slice of an asset; those before it have been looked at.

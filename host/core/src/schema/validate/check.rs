@@ -33,7 +33,6 @@ pub(super) fn checks(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut
             );
         }
         titles.insert(title);
-        let known: Vec<&AssetName> = loaded.assets.keys().collect();
         let below = if check.sql.is_some() {
             "/sql"
         } else {
@@ -41,6 +40,7 @@ pub(super) fn checks(asset: &Placed<Asset>, loaded: &LoadedProject, errors: &mut
         };
         for name in check.assets() {
             if !loaded.assets.contains_key(&name) {
+                let known: Vec<&AssetName> = loaded.assets.keys().collect();
                 errors.push(unknown(
                     document,
                     "asset",
