@@ -306,6 +306,13 @@ fn a_paused_server_is_replaced_and_harms_nothing_when_it_wakes() {
     let run = queue(&project, &["flights"]);
     assert!(project.staged("flights", 2, &mut paused.0));
     paused.tell(Signal::STOP);
+    // A process that is halted within a transaction of SQLite keeps everyone out until it wakes: that is no case of this.
+    let write = ["run", "small", "--queue", "--run-key", "probe"];
+    while project.tidegate(&write).code != Some(0) {
+        paused.tell(Signal::CONT);
+        std::thread::sleep(Duration::from_millis(5));
+        paused.tell(Signal::STOP);
+    }
     let other = Server::start(&project, &[]);
     // Its worker is silent for its lease; then the run is the other's, but the attempt's own lease holds still.
     let taken = wait_for(&project, &run, &["succeeded", "failed"]);

@@ -23,7 +23,9 @@ pub(crate) fn wait_for(project: &Project, run: &str, states: &[&str]) -> Value {
     let started = Instant::now();
     loop {
         let shown = shown(project, run);
-        let state = shown["run"]["state"].as_str().unwrap();
+        let Some(state) = shown["run"]["state"].as_str() else {
+            panic!("{shown:#}")
+        };
         if states.contains(&state) {
             return shown;
         }
