@@ -502,6 +502,8 @@ fn a_run_that_is_cancelled_ends_its_children_also_those_that_do_not_listen() {
   exec: {command: [sh, -c, "trap 'echo told > told; exit 0' TERM; echo $$ > listens-pid; while :; do sleep 0.1; done"]}
 - name: deaf
   exec: {command: [sh, -c, "trap '' TERM; sleep 300 & echo $! > child-pid; echo $$ > deaf-pid; while :; do sleep 0.1; done"], grace: 500ms}
+- name: shell
+  exec: {command: [sh, -c, "sh -c 'trap \"sleep 0.4; echo cleaned > cleaned; exit 0\" TERM; echo $$ > under-pid; while :; do sleep 0.1; done'; true"]}
 - name: behind
   needs: [deaf]
   exec: {command: [touch, behind]}"#,
@@ -509,7 +511,7 @@ fn a_run_that_is_cancelled_ends_its_children_also_those_that_do_not_listen() {
     let run = project.json(&["job", "launch", "deaf", "--queue"])[0]["run"].clone();
     let run = run.as_str().unwrap();
     let server = Server::start(&project, &["--jobs", "4"]);
-    let pids = ["listens-pid", "deaf-pid", "child-pid"].map(|file| {
+    let pids = ["listens-pid", "deaf-pid", "child-pid", "under-pid"].map(|file| {
         until("the child begins", || {
             Some(fs::read_to_string(project.path(file)).ok()?).filter(|text| text.ends_with('\n'))
         })
@@ -523,6 +525,8 @@ fn a_run_that_is_cancelled_ends_its_children_also_those_that_do_not_listen() {
     }
     server.stop();
     assert_eq!(lines(&project.path("told")), ["told"]);
+    // Its shell was gone at once.
+    assert_eq!(lines(&project.path("cleaned")), ["cleaned"]);
     let shown = shown(&project, run);
     assert_eq!(item(&shown, "behind")["state"], "skipped");
     assert!(!project.path("behind").exists());

@@ -200,3 +200,46 @@ fn incomparable(name: &str, data_type: &DataType) -> FlowError {
         hint: "name a column of plain values".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_schema::Field;
+    use serde_json::json;
+
+    use super::*;
+
+    fn failing(min: Option<Value>, max: Option<Value>) -> u64 {
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![
+            Some(-0.0),
+            Some(0.0),
+            Some(f64::NAN),
+            Some(1.0),
+            None,
+        ]));
+        let batch = RecordBatch::try_from_iter([("x", values)]).unwrap();
+        let predicate = range("x", min.as_ref(), max.as_ref(), &batch.schema()).unwrap();
+        (predicate.failing)(&batch).unwrap()
+    }
+
+    #[test]
+    fn zeros_are_one_bound_and_what_is_no_number_is_in_no_range() {
+        assert_eq!(failing(Some(json!(0)), None), 1);
+        assert_eq!(failing(None, Some(json!(0.0))), 2);
+        assert_eq!(failing(Some(json!(0)), Some(json!(0))), 2);
+        assert_eq!(failing(Some(json!(-1)), Some(json!(1))), 1);
+    }
+
+    #[test]
+    fn bounds_that_hold_nothing_or_would_be_rounded_are_refused() {
+        let of = |data_type| Schema::new(vec![Field::new("x", data_type, true)]);
+        let refused =
+            |schema: &Schema, min: Value, max: Value| range("x", Some(&min), Some(&max), schema).is_err();
+        let (whole, money) = (of(DataType::Int64), of(DataType::Decimal128(10, 2)));
+        assert!(refused(&whole, json!(2), json!(1)));
+        assert!(!refused(&whole, json!(2), json!(2)));
+        assert!(refused(&money, json!(0), json!("1.005")));
+        assert!(!refused(&money, json!(0), json!("1.050")));
+    }
+}
