@@ -191,10 +191,6 @@ impl PluginCheck {
 
 #[async_trait]
 impl Check for PluginCheck {
-    fn name(&self) -> &str {
-        &self.label
-    }
-
     async fn observe(&mut self, batch: &RecordBatch, sequence: u64) -> Result<(), Error> {
         let seen = self.look(batch).await;
         seen.map_err(|fault| self.at(&fault, "observe", Some(sequence)))

@@ -13,8 +13,6 @@ use crate::error::Result;
 /// them, then [`Check::verdict`] once.
 #[async_trait]
 pub trait Check: Send {
-    /// `plugin@version`.
-    fn name(&self) -> &str;
     /// Looks at a batch of the columns that are loaded.
     async fn observe(&mut self, batch: &RecordBatch, sequence: u64) -> Result<()>;
     /// What was seen so far, or none for a check that remembers nothing.

@@ -21,10 +21,6 @@ impl Declared {
 
 #[async_trait]
 impl Check for Declared {
-    fn name(&self) -> &str {
-        self.step.name.as_deref().unwrap_or_else(|| self.check.name())
-    }
-
     async fn observe(&mut self, batch: &RecordBatch, sequence: u64) -> Result<()> {
         self.check.observe(batch, sequence).await
     }

@@ -55,10 +55,6 @@ impl Fresh {
 
 #[async_trait]
 impl Check for Fresh {
-    fn name(&self) -> &'static str {
-        "freshness"
-    }
-
     async fn observe(&mut self, batch: &RecordBatch, _sequence: u64) -> Result<()> {
         let times = cast(batch.column(self.place), &self.in_ms).map_err(FlowError::from)?;
         let times = times.as_primitive::<TimestampMillisecondType>();

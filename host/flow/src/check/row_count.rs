@@ -39,13 +39,6 @@ impl RowCount {
 
 #[async_trait]
 impl Check for RowCount {
-    fn name(&self) -> &str {
-        match self.rule {
-            Rule::Between(..) => "row_count",
-            Rule::Usual(_) => "row_count_anomaly",
-        }
-    }
-
     async fn observe(&mut self, batch: &RecordBatch, _sequence: u64) -> Result<()> {
         self.rows += batch.num_rows() as u64;
         Ok(())

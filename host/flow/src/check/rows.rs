@@ -27,10 +27,6 @@ impl Rows {
 
 #[async_trait]
 impl Check for Rows {
-    fn name(&self) -> &str {
-        self.predicate.kind
-    }
-
     async fn observe(&mut self, batch: &RecordBatch, _sequence: u64) -> Result<()> {
         self.rows += batch.num_rows() as u64;
         self.failed += (self.predicate.failing)(batch)?;

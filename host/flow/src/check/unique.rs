@@ -136,10 +136,6 @@ impl Unique {
 
 #[async_trait]
 impl Check for Unique {
-    fn name(&self) -> &'static str {
-        "unique"
-    }
-
     async fn observe(&mut self, batch: &RecordBatch, _sequence: u64) -> Result<()> {
         Ok(self.look(batch)?)
     }
