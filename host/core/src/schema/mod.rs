@@ -4,6 +4,7 @@
 //! Rust type and finds everything that is wrong with it, not only the first thing. [`Project`] is the folder, loaded.
 
 mod asset;
+mod automation;
 mod check;
 mod column;
 mod concurrency;
@@ -39,6 +40,7 @@ pub use check::{
     AcceptedValuesDecl, CheckDecl, FreshColumnDecl, RangeDecl, RegexDecl, RelationDecl, RowCountAnomalyDecl,
     RowCountDecl,
 };
+pub use automation::{AutomationDecl, CronTicks, SinceDecl};
 pub use column::{Column, Contract, Load};
 pub use concurrency::{ConcurrencyDecl, TagLimitDecl};
 pub use decode::{decode, decode_without};

@@ -1,0 +1,22 @@
+//! Which slices of which assets are to be loaded now, by themselves: conditions, evaluated over ranges of slices.
+//!
+//! [`World`] is told what changed ([`Changes`]) and looks at the assets that this touches. A question that a condition can
+//! ask is an arm of `leaf.rs`.
+
+mod condition;
+mod evaluate;
+mod explain;
+mod leaf;
+mod link;
+mod memory;
+mod places;
+mod space;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use condition::Condition;
+pub use explain::Explained;
+pub use memory::KeptMemory;
+pub use places::Places;
+pub use world::{AssetRules, Changes, Evaluated, Updated, Work, World};
