@@ -10,6 +10,7 @@ mod pool;
 
 mod address;
 mod asset_store;
+mod automation;
 mod backfills;
 mod catalogue;
 mod checkpoints;

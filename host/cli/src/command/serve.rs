@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver,
+    Automation, Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver,
     Schedules, Sensors, WorkerConfig,
 };
 
@@ -56,6 +56,7 @@ fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
             Box::new(Schedules::new(of.clone())),
             Box::new(Sensors::new(of.clone())),
             Box::new(FreshnessWatch::new(of.clone())),
+            Box::new(Automation::new(of.clone())),
             Box::new(Maintenance::new(of.clone())),
         ];
         duties

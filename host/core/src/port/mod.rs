@@ -31,7 +31,8 @@ pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, CheckResult,
+    AssetEvaluation, AttemptKey, AttemptRecord, AutomationCursor, AutomationStore, EVALUATIONS_KEPT, NewAssetEvaluation,
+    NewEvaluation, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, CheckResult,
     CheckStore, Checkpoint, Claim, Claiming, Event, EventKind, FreshnessChange, FreshnessRecord,
     FreshnessStore, Input, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
     MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,

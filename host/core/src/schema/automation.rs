@@ -98,7 +98,7 @@ impl AutomationDecl {
     }
 
     fn look(&self, at: &str, faults: &mut Vec<(String, String, String)>) -> usize {
-        let list = |word: &str, parts: &[Self], faults: &mut Vec<_>| {
+        let list = |word: &str, parts: &[Self], faults: &mut Vec<(String, String, String)>| -> usize {
             if parts.is_empty() {
                 faults.push((
                     format!("{at}/{word}"),

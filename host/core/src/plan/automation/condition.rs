@@ -103,8 +103,8 @@ fn node(declared: &AutomationDecl, slot: String) -> Result<Node, CronError> {
         D::InitialEvaluation => leaf(Leaf::InitialEvaluation),
         D::And(parts) => ("and".into(), Kind::And, each(parts)?),
         D::Or(parts) => ("or".into(), Kind::Or, each(parts)?),
-        D::Not(part) => ("not".into(), Kind::Not, each(std::slice::from_ref(part))?),
-        D::NewlyTrue(part) => ("newly_true".into(), Kind::NewlyTrue, each(std::slice::from_ref(part))?),
+        D::Not(part) => ("not".into(), Kind::Not, each(std::slice::from_ref(part.as_ref()))?),
+        D::NewlyTrue(part) => ("newly_true".into(), Kind::NewlyTrue, each(std::slice::from_ref(part.as_ref()))?),
         D::Since(since) => (
             "since".into(),
             Kind::Since { handled: since.reset == D::Handled },

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn sets_of_ranges_are_sets() {
         // Every pair of subsets of seven places, compared with plain sets.
-        let members = |bits: u64| (0..7).filter(move |place| bits >> place & 1 == 1);
+        let members = |bits: u64| (0..7).filter(move |place| (bits >> place) & 1 == 1);
         for left in 0..128 {
             for right in 0..128 {
                 let (a, b) = (Places::each(members(left)), Places::each(members(right)));
@@ -151,7 +151,7 @@ mod tests {
                 check(&a.or(&b), left | right);
                 check(&a.and(&b), left & right);
                 check(&a.minus(&b), left & !right);
-                assert!((0..7).all(|place| a.contains(place) == (left >> place & 1 == 1)));
+                assert!((0..7).all(|place| a.contains(place) == ((left >> place) & 1 == 1)));
             }
         }
         assert_eq!(Places::of(vec![(5, 9), (0, 2)]).first(4), Places::of(vec![(0, 2), (5, 5)]));

@@ -159,7 +159,7 @@ impl Space {
             }
             Partitioning::Both(..) => {
                 let of = |time: Option<u64>| {
-                    Places::each(time.into_iter().flat_map(|time| there.iter().map(move |value| value << VALUE_SHIFT | time)))
+                    Places::each(time.into_iter().flat_map(|time| there.iter().map(move |value| (value << VALUE_SHIFT) | time)))
                 };
                 let whole = there.iter().filter_map(|value| {
                     let first = value << VALUE_SHIFT;
@@ -188,7 +188,7 @@ impl Space {
             None => None,
         };
         let place = match (value, time) {
-            (Some(value), Some(time)) => value << VALUE_SHIFT | time,
+            (Some(value), Some(time)) => (value << VALUE_SHIFT) | time,
             (Some(only), None) | (None, Some(only)) => only,
             (None, None) => return None,
         };

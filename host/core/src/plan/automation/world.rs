@@ -314,6 +314,12 @@ impl World {
         })
     }
 
+    /// How many slices an asset has.
+    pub fn slices(&self, asset: &AssetName) -> u64 {
+        let found = self.names.get(asset);
+        found.map_or(0, |index| self.space(&self.assets[*index]).all().count())
+    }
+
     /// Whether the automation of an asset is on.
     pub fn is_on(&self, asset: &AssetName) -> bool {
         self.names.get(asset).is_some_and(|index| self.assets[*index].on)
@@ -380,7 +386,7 @@ impl World {
         let Some(condition) = &state.condition else { return (None, 0) };
         let initial = !state.met;
         let mut after = Memory::default();
-        let mut view = View { world: self, asset: state, before: &state.memory, after: &mut after, initial, now };
+        let mut view = View { world: &*self, asset: state, before: &state.memory, after: &mut after, initial, now };
         let outcome = evaluate(&condition.root, &mut view);
         // What goes on is never asked for beside itself.
         let requested = outcome.places.minus(&state.in_progress).first(MOST_REQUESTED);
