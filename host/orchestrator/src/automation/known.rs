@@ -58,7 +58,7 @@ impl Known {
             let Some(asset) = project.documents().assets.get(&name) else { continue };
             let condition = asset.value.automation.as_ref().map(Condition::of).transpose();
             let condition = condition.map_err(|error| {
-                Error::new(Kind::Schema, "schema.automation", format!("the automation of `{name}`: {error}"))
+                Error::new(Kind::Internal, "automation.condition", format!("the automation of `{name}`: {error}"))
             })?;
             if condition.is_some() {
                 kept.insert(name.clone(), false);
