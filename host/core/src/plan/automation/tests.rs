@@ -325,7 +325,7 @@ fn work_follows_from_what_changed() {
     let same = Mapping::between(Some(&hours), Some(&hours), None).unwrap();
     let asset = |index: usize| format!("a{index}");
     // Chains of ten.
-    let all = (0..2_000).map(|index| {
+    let all = (0..2_000_usize).map(|index| {
         let above = asset(index.saturating_sub(1));
         let above = [(above.as_str(), same)];
         let above = if index % 10 == 0 { &above[..0] } else { &above[..] };
