@@ -16,15 +16,31 @@ const COLUMNS: &str = "columns: [{name: id, type: int64}]\ndestination: {resourc
 fn chain() -> Project {
     let project = Project::new();
     project.write("in/rows.csv", "id\n1\n2\n");
-    project.asset("raw_rows", &format!("source: {{resource: raw, path: rows.csv}}\n{COLUMNS}"));
-    project.asset("cleaned", &format!("source: {{asset: raw_rows}}\n{COLUMNS}automation: eager\n"));
-    project.asset("report", &format!("source: {{asset: cleaned}}\n{COLUMNS}automation: eager\n"));
+    project.asset(
+        "raw_rows",
+        &format!("source: {{resource: raw, path: rows.csv}}\n{COLUMNS}"),
+    );
+    project.asset(
+        "cleaned",
+        &format!("source: {{asset: raw_rows}}\n{COLUMNS}automation: eager\n"),
+    );
+    project.asset(
+        "report",
+        &format!("source: {{asset: cleaned}}\n{COLUMNS}automation: eager\n"),
+    );
     project
 }
 
 /// The runs that automation launched, newest first.
 fn runs(project: &Project) -> Vec<Value> {
-    let runs = project.json(&["runs", "list", "--tag", "tidegate/automation=true", "--limit", "1000"]);
+    let runs = project.json(&[
+        "runs",
+        "list",
+        "--tag",
+        "tidegate/automation=true",
+        "--limit",
+        "1000",
+    ]);
     runs.as_array().unwrap().clone()
 }
 
@@ -61,9 +77,17 @@ fn eager_follows_what_is_loaded_once() {
     let before = runs(&project).len();
     assert!(before <= 2 && in_state(&project, "succeeded") == before);
     let show = project.json(&["automation", "explain", "report"]);
-    assert!(show["explained"]["condition"].as_str().unwrap().starts_with("eager"), "{show}");
+    assert!(
+        show["explained"]["condition"]
+            .as_str()
+            .unwrap()
+            .starts_with("eager"),
+        "{show}"
+    );
     project.json(&["run", "raw_rows"]);
-    until("what was loaded again goes down", || in_state(&project, "succeeded") == before + 1);
+    until("what was loaded again goes down", || {
+        in_state(&project, "succeeded") == before + 1
+    });
     wait();
     assert_eq!(runs(&project).len(), before + 1, "one run for both");
 }

@@ -10,10 +10,11 @@ use sqlx::types::{Json, Uuid};
 use tidegate_core::Result;
 use tidegate_core::plan::{AssetName, KeptMemory, PartitionKey, RunId, Updated};
 use tidegate_core::port::{
-    AssetEvaluation, AutomationCursor, AutomationStore, EVALUATIONS_KEPT, Leader, NewAssetEvaluation,
-    NewEvaluation, Ticked,
+    AssetEvaluation, AutomationCursor, AutomationStore, BlockingResult, EVALUATIONS_KEPT, Leader,
+    NewAssetEvaluation, NewEvaluation, ReadMemory, Ticked,
 };
 
+use crate::blocking;
 use crate::error::StateError;
 use crate::leader::unless_leads_return;
 use crate::pool::Pool;
@@ -27,7 +28,7 @@ impl AutomationStore for SqlStateStore {
         Ok(cursor(&self.pool).await?)
     }
 
-    async fn automation_memories(&self) -> Result<Vec<(AssetName, KeptMemory)>> {
+    async fn automation_memories(&self) -> Result<Vec<ReadMemory>> {
         Ok(memories(&self.pool).await?)
     }
 
@@ -45,6 +46,18 @@ impl AutomationStore for SqlStateStore {
 
     async fn open_partitions(&self) -> Result<Vec<(AssetName, PartitionKey)>> {
         Ok(open_partitions(&self.pool).await?)
+    }
+
+    async fn last_check_number(&self) -> Result<u64> {
+        Ok(blocking::last_number(&self.pool).await?)
+    }
+
+    async fn blocking_results(&self, after: u64, limit: u32) -> Result<Vec<(u64, BlockingResult)>> {
+        Ok(blocking::behind(&self.pool, after, limit).await?)
+    }
+
+    async fn failed_blocking_results(&self) -> Result<Vec<BlockingResult>> {
+        Ok(blocking::failed(&self.pool).await?)
     }
 
     async fn keep_evaluation(&self, leader: &Leader, evaluation: &NewEvaluation) -> Result<Ticked> {
@@ -69,22 +82,35 @@ async fn cursor(pool: &Pool) -> Result<AutomationCursor, StateError> {
     let Some((sequence, evaluated_at, seen)) = row else {
         return Ok(AutomationCursor::default());
     };
-    let seen = seen.map(|seen| from_json("what automation has seen", seen)).transpose()?;
-    Ok(AutomationCursor { sequence, evaluated_at, seen })
+    let seen = seen
+        .map(|seen| from_json("what automation has seen", seen))
+        .transpose()?;
+    Ok(AutomationCursor {
+        sequence,
+        evaluated_at,
+        seen,
+    })
 }
 
-async fn memories(pool: &Pool) -> Result<Vec<(AssetName, KeptMemory)>, StateError> {
+async fn memories(pool: &Pool) -> Result<Vec<ReadMemory>, StateError> {
     let rows: Vec<(String, Json<Value>)> = on_pool!(pool, |db| {
-        sqlx::query_as("SELECT asset, body FROM automation_memory ORDER BY asset").fetch_all(db).await?
+        sqlx::query_as("SELECT asset, body FROM automation_memory ORDER BY asset")
+            .fetch_all(db)
+            .await?
     });
     rows.into_iter()
-        .map(|(asset, body)| Ok((name(&asset)?, from_json("what a condition remembers", body)?)))
+        .map(|(asset, body)| {
+            let memory: Result<KeptMemory, StateError> = from_json("what a condition remembers", body);
+            Ok((name(&asset)?, memory.map_err(Into::into)))
+        })
         .collect()
 }
 
 async fn last_update(pool: &Pool) -> Result<u64, StateError> {
     let last: Option<i64> = on_pool!(pool, |db| {
-        sqlx::query_scalar("SELECT MAX(sequence) FROM materializations").fetch_one(db).await?
+        sqlx::query_scalar("SELECT MAX(sequence) FROM materializations")
+            .fetch_one(db)
+            .await?
     });
     from_integer("a materialization's number", last.unwrap_or_default())
 }
@@ -103,7 +129,12 @@ async fn updates(pool: &Pool, after: u64, limit: u32) -> Result<Vec<(u64, Update
     });
     rows.into_iter()
         .map(|(sequence, run, asset, partition, at)| {
-            let updated = Updated { asset: name(&asset)?, partition: PartitionKey(partition), run: RunId(run), at };
+            let updated = Updated {
+                asset: name(&asset)?,
+                partition: PartitionKey(partition),
+                run: RunId(run),
+                at,
+            };
             Ok((from_integer("a materialization's number", sequence)?, updated))
         })
         .collect()
@@ -113,7 +144,10 @@ async fn assets_of_runs(pool: &Pool, runs: &[RunId]) -> Result<HashMap<RunId, Ve
     let mut found: HashMap<RunId, Vec<AssetName>> = HashMap::new();
     for some in runs.chunks(runs::ROWS_PER_INSERT) {
         let rows: Vec<(Uuid, String)> = on_pool!(pool, |db| {
-            let mut query = QueryBuilder::new("SELECT DISTINCT run, asset FROM run_partitions WHERE run IN (");
+            let mut query = QueryBuilder::new(
+                // Steps of jobs have names of their own.
+                "SELECT DISTINCT run, asset FROM run_partitions WHERE partition_key NOT LIKE 'step:%' AND run IN (",
+            );
             let mut ids = query.separated(", ");
             for run in some {
                 ids.push_bind(run.0);
@@ -132,7 +166,8 @@ async fn open_partitions(pool: &Pool) -> Result<Vec<(AssetName, PartitionKey)>, 
     let rows: Vec<(String, String)> = on_pool!(pool, |db| {
         sqlx::query_as(
             "SELECT DISTINCT p.asset, p.partition_key FROM runs r JOIN run_partitions p ON p.run = r.id
-             WHERE r.state IN ('queued', 'starting', 'running', 'cancelling') AND p.state IN ('pending', 'running')",
+             WHERE r.state IN ('queued', 'starting', 'running', 'cancelling') AND p.state IN ('pending', 'running')
+               AND p.partition_key NOT LIKE 'step:%'",
         )
         .fetch_all(db)
         .await?
@@ -154,7 +189,10 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn new(of: &'a NewAssetEvaluation) -> Result<Self, StateError> {
         let tree = of.explained.as_ref().map(|tree| to_json("an explanation", tree));
-        let error = of.error.as_ref().map(|error| to_json("an evaluation's error", error));
+        let error = of
+            .error
+            .as_ref()
+            .map(|error| to_json("an evaluation's error", error));
         Ok(Self {
             of,
             requested: to_integer("how many are asked for", of.requested)?,
@@ -166,11 +204,21 @@ impl<'a> Columns<'a> {
 }
 
 async fn keep(pool: &Pool, leader: &Leader, new: &NewEvaluation) -> Result<Ticked, StateError> {
-    let columns = new.runs.iter().map(runs::Columns::of).collect::<Result<Vec<_>, _>>()?;
-    let assets = new.assets.iter().map(Columns::new).collect::<Result<Vec<_>, _>>()?;
+    let columns = new
+        .runs
+        .iter()
+        .map(runs::Columns::of)
+        .collect::<Result<Vec<_>, _>>()?;
+    let assets = new
+        .assets
+        .iter()
+        .map(Columns::new)
+        .collect::<Result<Vec<_>, _>>()?;
     let seen = to_json("what automation has seen", &new.seen)?;
     let memories = new.memories.iter().map(|(asset, memory)| {
-        let body = memory.as_ref().map(|memory| to_json("what a condition remembers", memory));
+        let body = memory
+            .as_ref()
+            .map(|memory| to_json("what a condition remembers", memory));
         Ok((asset, body.transpose()?))
     });
     let memories = memories.collect::<Result<Vec<_>, StateError>>()?;

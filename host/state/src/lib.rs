@@ -12,6 +12,7 @@ mod address;
 mod asset_store;
 mod automation;
 mod backfills;
+mod blocking;
 mod catalogue;
 mod checkpoints;
 mod checks;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 use serde_json::json;
 use tidegate_core::plan::{AssetName, Explained};
-use tidegate_core::port::{EVALUATIONS_KEPT, Instigator, InstigatorKind, StateStore};
+use tidegate_core::port::{AssetEvaluation, EVALUATIONS_KEPT, Instigator, InstigatorKind, StateStore};
 use tidegate_core::{Error, Errors, Kind, Result};
 use tidegate_orchestrator::{AutomationKnown, Project, Standing};
 
@@ -48,16 +48,36 @@ fn of(project: &Project, name: &str) -> Result<AssetName> {
 }
 
 fn instigator(name: AssetName) -> Instigator {
-    Instigator { kind: InstigatorKind::Automation, name }
+    Instigator {
+        kind: InstigatorKind::Automation,
+        name,
+    }
 }
 
-async fn switch(project: &Project, names: &[String], on: bool, state: &dyn StateStore, output: &Output) -> Result<()> {
+async fn switch(
+    project: &Project,
+    names: &[String],
+    on: bool,
+    state: &dyn StateStore,
+    output: &Output,
+) -> Result<()> {
     // All are looked at before one is changed.
-    let assets = names.iter().map(|name| of(project, name)).collect::<Result<Vec<_>>>()?;
+    let assets = names
+        .iter()
+        .map(|name| of(project, name))
+        .collect::<Result<Vec<_>>>()?;
     for asset in assets {
         ticks::switch(state, &instigator(asset), on, output).await?;
     }
     Ok(())
+}
+
+/// How many slices an evaluation asked for, or the code of the error that it was not made for.
+fn came_to(evaluation: &AssetEvaluation) -> String {
+    match &evaluation.error {
+        Some(error) => error.code.clone(),
+        None => evaluation.requested.to_string(),
+    }
 }
 
 async fn list(project: &Project, state: &dyn StateStore, output: &Output) -> Result<()> {
@@ -65,7 +85,9 @@ async fn list(project: &Project, state: &dyn StateStore, output: &Output) -> Res
     let mut table = Table::new(&["asset", "state", "automation", "last change", ">asked for"]);
     let mut listed = Vec::new();
     for (name, placed) in &project.documents().assets {
-        let Some(condition) = &placed.value.automation else { continue };
+        let Some(condition) = &placed.value.automation else {
+            continue;
+        };
         let record = ticks::record_of(&known, &instigator(name.clone()));
         let standing = Standing::of(false, record);
         let last = state.evaluations(name, 1).await?.pop();
@@ -74,8 +96,12 @@ async fn list(project: &Project, state: &dyn StateStore, output: &Output) -> Res
             name.to_string(),
             ticks::standing(&standing),
             word.as_str().map_or_else(|| word.to_string(), str::to_owned),
-            last.as_ref().map(|last| ticks::instant(last.at)).unwrap_or_default(),
-            last.as_ref().map(|last| last.requested.to_string()).unwrap_or_default(),
+            last.as_ref()
+                .map(|last| ticks::instant(last.at))
+                .unwrap_or_default(),
+            last.as_ref()
+                .map(|last| last.requested.to_string())
+                .unwrap_or_default(),
         ]);
         listed.push(json!({"asset": name, "standing": standing, "automation": condition, "last": last}));
     }
@@ -92,7 +118,11 @@ async fn list(project: &Project, state: &dyn StateStore, output: &Output) -> Res
 async fn show(project: &Project, asset: &AssetName, state: &dyn StateStore, output: &Output) -> Result<()> {
     let record = state.instigator(&instigator(asset.clone())).await?;
     let standing = Standing::of(false, record.as_ref());
-    let condition = project.documents().assets.get(asset).and_then(|asset| asset.value.automation.as_ref());
+    let condition = project
+        .documents()
+        .assets
+        .get(asset)
+        .and_then(|asset| asset.value.automation.as_ref());
     let last = state.evaluations(asset, EVALUATIONS_KEPT as u32).await?;
     let shown = json!({"asset": asset, "standing": standing, "automation": condition, "evaluations": last});
     output.show(&shown, || {
@@ -103,7 +133,7 @@ async fn show(project: &Project, asset: &AssetName, state: &dyn StateStore, outp
             table.row([
                 one.sequence.to_string(),
                 ticks::instant(one.at),
-                one.requested.to_string(),
+                came_to(one),
                 one.runs.len().to_string(),
             ]);
         }
@@ -116,9 +146,16 @@ async fn show(project: &Project, asset: &AssetName, state: &dyn StateStore, outp
     Ok(())
 }
 
-async fn explain(asset: &AssetName, which: Option<i64>, state: &dyn StateStore, output: &Output) -> Result<()> {
+async fn explain(
+    asset: &AssetName,
+    which: Option<i64>,
+    state: &dyn StateStore,
+    output: &Output,
+) -> Result<()> {
     let kept = state.evaluations(asset, EVALUATIONS_KEPT as u32).await?;
-    let found = kept.into_iter().find(|one| which.is_none_or(|number| one.sequence == number));
+    let found = kept
+        .into_iter()
+        .find(|one| which.is_none_or(|number| one.sequence == number));
     let Some(found) = found else {
         let message = match which {
             Some(number) => format!("the evaluation {number} of `{asset}` is not kept"),
@@ -128,9 +165,19 @@ async fn explain(asset: &AssetName, which: Option<i64>, state: &dyn StateStore, 
         return Err(Error::new(Kind::Usage, "automation.evaluation", message).hint(hint));
     };
     output.show(&found, || {
-        say!("evaluation {} of {asset} at {}", found.sequence, ticks::instant(found.at));
+        say!(
+            "evaluation {} of {asset} at {}",
+            found.sequence,
+            ticks::instant(found.at)
+        );
         if let Some(tree) = &found.explained {
             say_tree(tree, 0);
+        }
+        if let Some(error) = &found.error {
+            say!("not evaluated: {error}");
+            if let Some(hint) = &error.hint {
+                say!("help: {hint}");
+            }
         }
         for run in &found.runs {
             say!("launched run {run}");
@@ -141,7 +188,11 @@ async fn explain(asset: &AssetName, which: Option<i64>, state: &dyn StateStore, 
 
 fn say_tree(part: &Explained, depth: usize) {
     let ranges = part.ranges.iter().map(|(first, last)| {
-        if first == last { first.to_string() } else { format!("{first}...{last}") }
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}...{last}")
+        }
     });
     let ranges: Vec<String> = ranges.collect();
     let mut line = format!("{}{}  {}", "  ".repeat(depth), part.holds, part.condition);
@@ -166,12 +217,26 @@ async fn preview(project: &Project, state: &dyn StateStore, output: &Output) -> 
         .iter()
         .map(|one| json!({"asset": one.asset, "requested": one.requested, "explained": one.explained}))
         .collect();
-    let shown = json!({"at": now, "runs": ticks::launched(&evaluation.new.runs), "assets": trees});
+    let faults: Vec<_> = evaluation
+        .new
+        .assets
+        .iter()
+        .filter_map(|one| Some((&one.asset, one.error.as_ref()?)))
+        .collect();
+    let errors: Vec<_> = faults
+        .iter()
+        .map(|(asset, error)| json!({"asset": asset, "error": error}))
+        .collect();
+    let launched = ticks::launched(&evaluation.new.runs);
+    let shown = json!({"at": now, "runs": launched, "assets": trees, "errors": errors});
     output.show(&shown, || {
         say!("an evaluation now would launch:");
         ticks::say_launched(&evaluation.new.runs);
         if evaluation.new.runs.is_empty() {
             say!("nothing");
+        }
+        for (asset, error) in &faults {
+            say!("{asset} is not evaluated: {error}");
         }
     });
     Ok(())

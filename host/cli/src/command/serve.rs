@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Automation, Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver,
-    Schedules, Sensors, WorkerConfig,
+    Automation, Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Orchestrator, PartitionOutcome,
+    RunObserver, Schedules, Sensors, WorkerConfig,
 };
 
 use crate::arguments::{ProjectAt, Serve, ServeRole};

@@ -1,7 +1,7 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
-mod check;
 mod automation;
+mod check;
 mod cron;
 mod expression;
 mod freshness;
@@ -15,11 +15,11 @@ mod template;
 mod timetable;
 mod wall_clock;
 
-pub use check::{CheckKind, CheckStep, LoadedCheck, LoadedTable, StreamCheck};
 pub use automation::{
-    AssetRules, Changes, Condition, Evaluated as AutomationEvaluated, Explained, KeptMemory, Places, Updated, Work,
-    World as AutomationWorld,
+    Asks as AutomationAsks, AssetRules, Changes, Condition, Evaluated as AutomationEvaluated, Explained,
+    KeptMemory, Places, Updated, Work, World as AutomationWorld,
 };
+pub use check::{CheckKind, CheckStep, LoadedCheck, LoadedTable, StreamCheck};
 pub use cron::{Cron, CronError};
 pub use expression::{Expression, ExpressionError, Path, ValueKind};
 pub use freshness::{Freshness, FreshnessPolicy, FreshnessStatus};

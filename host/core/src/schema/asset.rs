@@ -63,7 +63,7 @@ pub struct Asset {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freshness: Option<FreshnessDecl>,
     /// When it is materialized by itself; never, unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automation: Option<AutomationDecl>,
     /// How often an attempt makes its work durable.
     #[serde(default)]

@@ -36,11 +36,11 @@ mod transform;
 mod validate;
 
 pub use asset::{Asset, CursorDecl, DestinationDecl, SourceDecl};
+pub use automation::{AutomationDecl, CronTicks, SinceDecl};
 pub use check::{
     AcceptedValuesDecl, CheckDecl, FreshColumnDecl, RangeDecl, RegexDecl, RelationDecl, RowCountAnomalyDecl,
     RowCountDecl,
 };
-pub use automation::{AutomationDecl, CronTicks, SinceDecl};
 pub use column::{Column, Contract, Load};
 pub use concurrency::{ConcurrencyDecl, TagLimitDecl};
 pub use decode::{decode, decode_without};

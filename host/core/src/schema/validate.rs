@@ -1,7 +1,7 @@
 //! What can be said of the documents together, without connectors or plugins.
 
-mod check;
 mod automation;
+mod check;
 mod cursor;
 mod freshness;
 mod http;

@@ -25,7 +25,10 @@ pub struct Automation {
 impl Automation {
     /// Remembers nothing yet: all that matters is in the state.
     pub fn new(orchestrator: Arc<Orchestrator>) -> Self {
-        Self { orchestrator, known: None }
+        Self {
+            orchestrator,
+            known: None,
+        }
     }
 }
 
@@ -41,7 +44,12 @@ impl Duty for Automation {
 
     async fn perform(&mut self, leader: &Leader, now: DateTime<Utc>) -> Result<()> {
         let (project, state) = (self.orchestrator.project.clone(), self.orchestrator.state.clone());
-        if project.documents().assets.values().all(|asset| asset.value.automation.is_none()) {
+        if project
+            .documents()
+            .assets
+            .values()
+            .all(|asset| asset.value.automation.is_none())
+        {
             return Ok(());
         }
         // Taken, and put back when the evaluation is kept: one that broke off is made again from what the state has.
@@ -50,7 +58,7 @@ impl Duty for Automation {
             None => (Known::load(&project, state.as_ref(), now).await?, Instant::now()),
         };
         if told.elapsed() >= LOOK_AGAIN {
-            known.look_at_slices(&project, state.as_ref(), false).await?;
+            known.look_anew(&project, state.as_ref(), false).await?;
             told = Instant::now();
         }
         let evaluation = known.evaluate(&project, state.as_ref(), now).await?;
@@ -58,6 +66,9 @@ impl Duty for Automation {
             match state.keep_evaluation(leader, &evaluation.new).await? {
                 Ticked::Kept(_) => known.kept(),
                 Ticked::Stale | Ticked::NotLeading => return Ok(()),
+            }
+            for error in evaluation.new.assets.iter().filter_map(|one| one.error.as_ref()) {
+                self.orchestrator.observer.warning(error);
             }
             if !evaluation.new.runs.is_empty() {
                 self.orchestrator.ring();

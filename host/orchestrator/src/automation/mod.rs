@@ -5,9 +5,14 @@
 //! each evaluation in one transaction, so that none is lost or doubled whenever a process dies.
 
 mod duty;
+mod faults;
+mod freshness;
+mod kept_back;
 mod known;
 mod runs;
 mod seen;
+mod slices;
+mod told;
 
 pub use duty::Automation;
 pub use known::{Evaluation, Known};

@@ -25,7 +25,9 @@ pub(super) fn run(project: &Project, assets: &[AssetName], keys: &[PartitionKey]
         target: project.target().map(str::to_owned),
         ..Launch::default()
     };
-    let items = assets.iter().flat_map(|asset| keys.iter().map(|key| (asset.clone(), key.clone())));
+    let items = assets
+        .iter()
+        .flat_map(|asset| keys.iter().map(|key| (asset.clone(), key.clone())));
     let options = QueueOptions {
         tags: [(TAG.to_owned(), "true".to_owned())].into(),
         run_key: Some(key),

@@ -19,7 +19,10 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new(ranges: Vec<(u64, u64)>) -> Self {
-        Self { numbers: Places::of(ranges), gaps: None }
+        Self {
+            numbers: Places::of(ranges),
+            gaps: None,
+        }
     }
 
     /// The number behind which to look.
@@ -29,7 +32,10 @@ impl Seen {
 
     /// Whether a number is new; it is not from now on.
     pub(super) fn take(&mut self, numbers: &[u64]) -> Vec<bool> {
-        let new = numbers.iter().map(|number| !self.numbers.contains(*number)).collect();
+        let new = numbers
+            .iter()
+            .map(|number| !self.numbers.contains(*number))
+            .collect();
         self.numbers = self.numbers.or(&Places::each(numbers.iter().copied()));
         new
     }

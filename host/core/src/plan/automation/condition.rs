@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use super::leaf::Leaf;
-use crate::plan::{Cron, CronError, Digest};
+use crate::plan::{AssetName, Cron, CronError, Digest};
 use crate::schema::{AutomationDecl, CronTicks};
 
 /// A condition, ready to be evaluated. What stands for several others (`eager`) is written out.
@@ -13,6 +13,19 @@ pub struct Condition {
     pub(super) crons: Vec<Ticks>,
     /// What was remembered under another condition means nothing under this one.
     pub fingerprint: Digest,
+    /// What it asks that is not told with what changed.
+    pub asks: Asks,
+}
+
+/// What a condition asks that somebody must find out for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Which version of its code the asset has.
+    pub code: bool,
+    /// Which blocking checks of what it is made from failed.
+    pub checks: bool,
+    /// Whether it is late.
+    pub freshness: bool,
 }
 
 /// A part of a condition.
@@ -64,20 +77,31 @@ impl Condition {
     /// The condition of a declaration that was validated.
     pub fn of(declared: &AutomationDecl) -> Result<Self, CronError> {
         let root = node(declared, "0".into())?;
-        let mut crons = Vec::new();
-        root.crons(&mut crons);
+        let (mut crons, mut asks) = (Vec::new(), Asks::default());
+        root.look(&mut crons, &mut asks);
         let text = serde_json::to_string(declared).unwrap_or_default();
-        Ok(Self { root, crons, fingerprint: Digest::of(text.as_bytes()) })
+        Ok(Self {
+            root,
+            crons,
+            fingerprint: Digest::of(text.as_bytes()),
+            asks,
+        })
     }
 }
 
 impl Node {
-    fn crons(&self, found: &mut Vec<Ticks>) {
-        if let Kind::Leaf(Leaf::CronTickPassed(ticks) | Leaf::AllDepsUpdatedSinceCron(ticks)) = &self.kind {
-            found.push(ticks.clone());
+    fn look(&self, crons: &mut Vec<Ticks>, asks: &mut Asks) {
+        match &self.kind {
+            Kind::Leaf(Leaf::CronTickPassed(ticks) | Leaf::AllDepsUpdatedSinceCron(ticks)) => {
+                crons.push(ticks.clone());
+            }
+            Kind::Leaf(Leaf::CodeVersionChanged) => asks.code = true,
+            Kind::Leaf(Leaf::AllDepsBlockingChecksPassed) => asks.checks = true,
+            Kind::Leaf(Leaf::FreshnessFailed) => asks.freshness = true,
+            _ => {}
         }
         for child in &self.children {
-            child.crons(found);
+            child.look(crons, asks);
         }
     }
 }
@@ -87,37 +111,64 @@ fn node(declared: &AutomationDecl, slot: String) -> Result<Node, CronError> {
     let leaf = |leaf: Leaf| (leaf.label(), Kind::Leaf(leaf), Vec::new());
     let each = |parts: &[D]| -> Result<Vec<Node>, CronError> {
         let parts = parts.iter().enumerate();
-        parts.map(|(index, part)| node(part, format!("{slot}.{index}"))).collect()
+        parts
+            .map(|(index, part)| node(part, format!("{slot}.{index}")))
+            .collect()
     };
     let (label, kind, children) = match declared {
         D::Missing => leaf(Leaf::Missing),
         D::InProgress => leaf(Leaf::InProgress),
         D::NewlyUpdated => leaf(Leaf::NewlyUpdated),
         D::NewlyRequested => leaf(Leaf::NewlyRequested),
-        D::AnyDepsUpdated => leaf(Leaf::AnyDepsUpdated),
+        D::AnyDepsUpdated => leaf(Leaf::DepsUpdated(None)),
+        D::DepsUpdated(names) => leaf(Leaf::DepsUpdated(Some(names.clone()))),
         D::AnyDepsMissing => leaf(Leaf::AnyDepsMissing),
         D::AnyDepsInProgress => leaf(Leaf::AnyDepsInProgress),
         D::AllDepsUpdatedSinceCron(ticks) => leaf(Leaf::AllDepsUpdatedSinceCron(Ticks::of(ticks)?)),
         D::CronTickPassed(ticks) => leaf(Leaf::CronTickPassed(Ticks::of(ticks)?)),
         D::InLatestTimeWindow => leaf(Leaf::InLatestTimeWindow),
         D::InitialEvaluation => leaf(Leaf::InitialEvaluation),
+        D::CodeVersionChanged => leaf(Leaf::CodeVersionChanged),
+        D::AllDepsBlockingChecksPassed => leaf(Leaf::AllDepsBlockingChecksPassed),
+        D::FreshnessFailed => leaf(Leaf::FreshnessFailed),
         D::And(parts) => ("and".into(), Kind::And, each(parts)?),
         D::Or(parts) => ("or".into(), Kind::Or, each(parts)?),
-        D::Not(part) => ("not".into(), Kind::Not, each(std::slice::from_ref(part.as_ref()))?),
-        D::NewlyTrue(part) => ("newly_true".into(), Kind::NewlyTrue, each(std::slice::from_ref(part.as_ref()))?),
+        D::Not(part) => (
+            "not".into(),
+            Kind::Not,
+            each(std::slice::from_ref(part.as_ref()))?,
+        ),
+        D::NewlyTrue(part) => (
+            "newly_true".into(),
+            Kind::NewlyTrue,
+            each(std::slice::from_ref(part.as_ref()))?,
+        ),
         D::Since(since) => (
             "since".into(),
-            Kind::Since { handled: since.reset == D::Handled },
+            Kind::Since {
+                handled: since.reset == D::Handled,
+            },
             each(&[since.trigger.clone(), since.reset.clone()])?,
         ),
         D::Eager => return named("eager", &eager(), slot),
         D::OnMissing => return named("on_missing", &on_missing(), slot),
-        D::OnUpdate => return named("on_update", &on_update(), slot),
-        D::OnCron(ticks) => return named(&format!("on_cron {} {}", ticks.cron, ticks.timezone), &on_cron(ticks), slot),
+        D::OnUpdate(names) => return named("on_update", &on_update(names), slot),
+        D::Cron(ticks) => {
+            return named(
+                &format!("cron {} {}", ticks.cron, ticks.timezone),
+                &on_cron(ticks),
+                slot,
+            );
+        }
         D::NewlyMissing => return named("newly_missing", &newly_missing(), slot),
         D::Handled => return named("handled", &handled(), slot),
     };
-    Ok(Node { kind, label, slot, children })
+    Ok(Node {
+        kind,
+        label,
+        slot,
+        children,
+    })
 }
 
 /// A condition that stands for others, under its name.
@@ -142,7 +193,10 @@ fn newly_missing() -> AutomationDecl {
 /// A trigger counts until the slice was asked for or loaded. What was asked for and failed is so not asked for again before
 /// something else happens.
 fn since_handled(trigger: AutomationDecl) -> AutomationDecl {
-    AutomationDecl::Since(Box::new(crate::schema::SinceDecl { trigger, reset: AutomationDecl::Handled }))
+    AutomationDecl::Since(Box::new(crate::schema::SinceDecl {
+        trigger,
+        reset: AutomationDecl::Handled,
+    }))
 }
 
 fn eager() -> AutomationDecl {
@@ -166,10 +220,10 @@ fn on_missing() -> AutomationDecl {
     ])
 }
 
-fn on_update() -> AutomationDecl {
+fn on_update(names: &[AssetName]) -> AutomationDecl {
     use AutomationDecl as D;
     D::And(vec![
-        since_handled(D::AnyDepsUpdated),
+        since_handled(D::DepsUpdated(names.to_vec())),
         not(D::AnyDepsMissing),
         not(D::AnyDepsInProgress),
         not(D::InProgress),

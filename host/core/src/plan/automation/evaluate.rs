@@ -18,18 +18,37 @@ pub(super) struct Outcome {
 pub(super) fn evaluate(node: &Node, view: &mut View<'_>) -> Outcome {
     let parts: Vec<Outcome> = node.children.iter().map(|child| evaluate(child, view)).collect();
     let all = view.world.space(view.asset).all();
-    let found = |index: usize| parts.get(index).map(|part| part.places.clone()).unwrap_or_default();
+    let found = |index: usize| {
+        parts
+            .get(index)
+            .map(|part| part.places.clone())
+            .unwrap_or_default()
+    };
     let (places, why) = match &node.kind {
         Kind::Leaf(leaf) => {
             let Answer { places, why } = leaf.answer(&node.slot, view);
+            if leaf.is_news() {
+                view.news = view.news.or(&places);
+            }
             (places, why)
         }
-        Kind::And => (parts.iter().fold(all.clone(), |so_far, part| so_far.and(&part.places)), None),
-        Kind::Or => (parts.iter().fold(Places::default(), |so_far, part| so_far.or(&part.places)), None),
+        Kind::And => (
+            parts
+                .iter()
+                .fold(all.clone(), |so_far, part| so_far.and(&part.places)),
+            None,
+        ),
+        Kind::Or => (
+            parts
+                .iter()
+                .fold(Places::default(), |so_far, part| so_far.or(&part.places)),
+            None,
+        ),
         Kind::Not => (all.minus(&found(0)), None),
         Kind::NewlyTrue => {
             let new = found(0).minus(&view.before.get(&node.slot));
             view.after.set(node.slot.clone(), found(0));
+            view.news = view.news.or(&new);
             (new, None)
         }
         Kind::Since { handled } => (since(node, *handled, &found(0), &found(1), view), None),
@@ -37,7 +56,11 @@ pub(super) fn evaluate(node: &Node, view: &mut View<'_>) -> Outcome {
     let nodes = 1 + parts.iter().map(|part| part.nodes).sum::<usize>();
     let below = parts.into_iter().map(|part| part.explained).collect();
     let explained = Explained::new(&node.label, &places, view.world.space(view.asset), why, below);
-    Outcome { places, explained, nodes }
+    Outcome {
+        places,
+        explained,
+        nodes,
+    }
 }
 
 /// From when a trigger holds on until a reset does. Where both came since the last evaluation the trigger counts, so that none
@@ -47,7 +70,11 @@ pub(super) fn evaluate(node: &Node, view: &mut View<'_>) -> Outcome {
 fn since(node: &Node, handled: bool, trigger: &Places, reset: &Places, view: &mut View<'_>) -> Places {
     let late_slot = format!("{}+", node.slot);
     let late = view.before.get(&late_slot);
-    let reset_now = if handled { reset.minus(&late) } else { reset.clone() };
+    let reset_now = if handled {
+        reset.minus(&late)
+    } else {
+        reset.clone()
+    };
     let all = view.world.space(view.asset).all();
     let since = view.before.get(&node.slot).minus(&reset_now).or(trigger).and(all);
     if handled {

@@ -29,7 +29,13 @@ pub struct Explained {
 }
 
 impl Explained {
-    pub(super) fn new(condition: &str, places: &Places, space: &Space, why: Option<String>, parts: Vec<Self>) -> Self {
+    pub(super) fn new(
+        condition: &str,
+        places: &Places,
+        space: &Space,
+        why: Option<String>,
+        parts: Vec<Self>,
+    ) -> Self {
         let ranges = match space.partitioning() {
             None => Vec::new(),
             Some(_) => places
@@ -39,6 +45,12 @@ impl Explained {
                 .filter_map(|(first, last)| Some((space.key(*first)?, space.key(*last)?)))
                 .collect(),
         };
-        Self { condition: condition.to_owned(), holds: places.count(), ranges, why, parts }
+        Self {
+            condition: condition.to_owned(),
+            holds: places.count(),
+            ranges,
+            why,
+            parts,
+        }
     }
 }

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
+use super::asset_state::{AssetState, Dependency};
 use super::condition::Ticks;
 use super::memory::Memory;
 use super::places::Places;
-use super::world::{AssetState, Dependency, World};
+use super::world::World;
+use crate::plan::AssetName;
 
 /// What can be asked.
 #[derive(Debug, Clone)]
@@ -14,13 +16,17 @@ pub(super) enum Leaf {
     InProgress,
     NewlyUpdated,
     NewlyRequested,
-    AnyDepsUpdated,
+    /// Of these; none for any.
+    DepsUpdated(Option<Vec<AssetName>>),
     AnyDepsMissing,
     AnyDepsInProgress,
     AllDepsUpdatedSinceCron(Ticks),
     CronTickPassed(Ticks),
     InLatestTimeWindow,
     InitialEvaluation,
+    CodeVersionChanged,
+    AllDepsBlockingChecksPassed,
+    FreshnessFailed,
 }
 
 /// The slices that an answer is about, and why, where that is not plain.
@@ -36,6 +42,8 @@ pub(super) struct View<'a> {
     /// What is remembered of the last evaluation, and what is to be of this one.
     pub(super) before: &'a Memory,
     pub(super) after: &'a mut Memory,
+    /// The slices for which something happened.
+    pub(super) news: Places,
     /// The condition was never evaluated.
     pub(super) initial: bool,
     pub(super) now: DateTime<Utc>,
@@ -49,14 +57,29 @@ impl Leaf {
             Self::InProgress => "in_progress".into(),
             Self::NewlyUpdated => "newly_updated".into(),
             Self::NewlyRequested => "newly_requested".into(),
-            Self::AnyDepsUpdated => "any_deps_updated".into(),
+            Self::DepsUpdated(None) => "any_deps_updated".into(),
+            Self::DepsUpdated(Some(names)) => {
+                let names: Vec<&str> = names.iter().map(AssetName::as_str).collect();
+                format!("deps_updated {}", names.join(", "))
+            }
             Self::AnyDepsMissing => "any_deps_missing".into(),
             Self::AnyDepsInProgress => "any_deps_in_progress".into(),
             Self::AllDepsUpdatedSinceCron(ticks) => format!("all_deps_updated_since_cron {}", ticks.text),
             Self::CronTickPassed(ticks) => format!("cron_tick_passed {}", ticks.text),
             Self::InLatestTimeWindow => "in_latest_time_window".into(),
             Self::InitialEvaluation => "initial_evaluation".into(),
+            Self::CodeVersionChanged => "code_version_changed".into(),
+            Self::AllDepsBlockingChecksPassed => "all_deps_blocking_checks_passed".into(),
+            Self::FreshnessFailed => "freshness_failed".into(),
         }
+    }
+
+    /// Whether it says that something happened, and not how things stand.
+    pub(super) fn is_news(&self) -> bool {
+        matches!(
+            self,
+            Self::DepsUpdated(_) | Self::CronTickPassed(_) | Self::CodeVersionChanged
+        )
     }
 
     /// The slices for which it holds.
@@ -64,7 +87,13 @@ impl Leaf {
         let asset = view.asset;
         let space = view.world.space(asset);
         let plain = |places: Places| Answer { places, why: None };
-        let all_if = |so: bool| if so { space.all().clone() } else { Places::default() };
+        let all_if = |so: bool| {
+            if so {
+                space.all().clone()
+            } else {
+                Places::default()
+            }
+        };
         match self {
             Self::Missing => plain(space.all().minus(&asset.present)),
             Self::InProgress => plain(asset.in_progress.and(space.all())),
@@ -72,10 +101,22 @@ impl Leaf {
             Self::NewlyRequested => plain(asset.requested_before.and(space.all())),
             Self::InLatestTimeWindow => plain(space.latest().clone()),
             Self::InitialEvaluation => plain(all_if(view.initial)),
-            Self::AnyDepsUpdated => any_dep(view, |world, dep| {
-                let above = world.asset(dep.asset);
-                above.updated_beside(&asset.name).or(&world.about_to_be(dep))
-            }),
+            Self::CodeVersionChanged => plain(all_if(asset.code_changed())),
+            Self::FreshnessFailed => plain(all_if(asset.late)),
+            Self::DepsUpdated(only) => deps_updated(view, only.as_deref()),
+            Self::AllDepsBlockingChecksPassed => {
+                let failed = any_dep(view, |world, dep| {
+                    world
+                        .asset(dep.asset)
+                        .checks_failed
+                        .minus(&world.about_to_be(dep))
+                });
+                let why = failed.why.map(|names| format!("kept back: {names}"));
+                Answer {
+                    places: space.all().minus(&failed.places),
+                    why,
+                }
+            }
             Self::AnyDepsMissing => any_dep(view, |world, dep| {
                 let above = world.asset(dep.asset);
                 let there = above.present.or(&world.about_to_be(dep));
@@ -94,6 +135,17 @@ impl Leaf {
     }
 }
 
+/// The slices that are made from what was loaded of these assets above, or of any.
+pub(super) fn deps_updated(view: &View<'_>, only: Option<&[AssetName]>) -> Answer {
+    any_dep(view, |world, dep| {
+        let above = world.asset(dep.asset);
+        if only.is_some_and(|only| !only.contains(&above.name)) {
+            return Places::default();
+        }
+        above.updated_beside(&view.asset.name).or(&world.about_to_be(dep))
+    })
+}
+
 /// The slices that are made from any of those that are found of each asset above; why names the assets.
 fn any_dep(view: &View<'_>, find: impl Fn(&World, &Dependency) -> Places) -> Answer {
     let mut places = Places::default();
@@ -106,7 +158,10 @@ fn any_dep(view: &View<'_>, find: impl Fn(&World, &Dependency) -> Places) -> Ans
             places = places.or(&below);
         }
     }
-    Answer { places, why: (!names.is_empty()).then(|| names.join(", ")) }
+    Answer {
+        places,
+        why: (!names.is_empty()).then(|| names.join(", ")),
+    }
 }
 
 /// The last time of a clock since the last evaluation. What came before a condition was first evaluated is not its business.

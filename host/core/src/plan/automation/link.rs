@@ -41,7 +41,13 @@ impl Link {
         if found.is_empty() {
             return Places::default();
         }
-        let all_if = |so: bool| if so { below.all().clone() } else { Places::default() };
+        let all_if = |so: bool| {
+            if so {
+                below.all().clone()
+            } else {
+                Places::default()
+            }
+        };
         match self {
             Self::Same => found.and(below.all()),
             Self::All => below.all().clone(),

@@ -154,6 +154,9 @@ mod tests {
                 assert!((0..7).all(|place| a.contains(place) == ((left >> place) & 1 == 1)));
             }
         }
-        assert_eq!(Places::of(vec![(5, 9), (0, 2)]).first(4), Places::of(vec![(0, 2), (5, 5)]));
+        assert_eq!(
+            Places::of(vec![(5, 9), (0, 2)]).first(4),
+            Places::of(vec![(0, 2), (5, 5)])
+        );
     }
 }

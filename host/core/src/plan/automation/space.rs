@@ -14,7 +14,7 @@ const VALUE_SHIFT: u32 = 32;
 /// time are next to each other. A slice stays at its place for as long as the space is there. Assets with equal partitionings
 /// share one; an asset without slices has one place.
 #[derive(Debug, Clone)]
-pub struct Space {
+pub(super) struct Space {
     partitioning: Option<Partitioning>,
     values: Vec<String>,
     value_places: HashMap<String, u64>,
@@ -35,7 +35,7 @@ pub struct Space {
 
 impl Space {
     /// The slices at an instant, given the dynamic values.
-    pub fn new(partitioning: Option<Partitioning>, now: DateTime<Utc>, dynamic: &[String]) -> Self {
+    pub(super) fn new(partitioning: Option<Partitioning>, now: DateTime<Utc>, dynamic: &[String]) -> Self {
         let mut space = Self {
             partitioning,
             values: Vec::new(),
@@ -58,42 +58,42 @@ impl Space {
     }
 
     /// Whose slices they are; none of an asset without.
-    pub fn partitioning(&self) -> Option<&Partitioning> {
+    pub(super) fn partitioning(&self) -> Option<&Partitioning> {
         self.partitioning.as_ref()
     }
 
     /// Every slice.
-    pub fn all(&self) -> &Places {
+    pub(super) fn all(&self) -> &Places {
         &self.all
     }
 
     /// The slices of time that had ended last, one of every value; without time, all.
-    pub fn latest(&self) -> &Places {
+    pub(super) fn latest(&self) -> &Places {
         &self.latest
     }
 
     /// The last in time of every value; without time, the last of all.
-    pub fn last(&self) -> &Places {
+    pub(super) fn last(&self) -> &Places {
         &self.last
     }
 
     /// Grows with each change.
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.version
     }
 
     /// When something last changed.
-    pub fn changed_at(&self) -> DateTime<Utc> {
+    pub(super) fn changed_at(&self) -> DateTime<Utc> {
         self.now
     }
 
     /// The dynamic values that there are now.
-    pub fn dynamic(&self) -> &[String] {
+    pub(super) fn dynamic(&self) -> &[String] {
         &self.dynamic
     }
 
     /// Brings it to a later instant; answers whether anything changed.
-    pub fn advance(&mut self, now: DateTime<Utc>, dynamic: &[String]) -> bool {
+    pub(super) fn advance(&mut self, now: DateTime<Utc>, dynamic: &[String]) -> bool {
         let same = self.dynamic == dynamic && self.until.is_none_or(|until| now < until);
         if self.partitioning.is_none() || same {
             return false;
@@ -137,13 +137,7 @@ impl Space {
             });
             // The slice around now ends, and the next begins.
             let around = time.around(now).or(Some(time.start).filter(|start| *start > now));
-            self.until = around.map(|start| {
-                if start > now {
-                    start
-                } else {
-                    end_of(time, start)
-                }
-            });
+            self.until = around.map(|start| if start > now { start } else { end_of(time, start) });
         }
         let slices = self.times.len() as u64;
         match partitioning {
@@ -153,13 +147,18 @@ impl Space {
                 self.last = Places::each(there.last().copied());
             }
             Partitioning::Time(_) => {
-                self.all = slices.checked_sub(1).map_or_else(Places::default, |last| Places::range(0, last));
+                self.all = slices
+                    .checked_sub(1)
+                    .map_or_else(Places::default, |last| Places::range(0, last));
                 self.latest = Places::each(ended);
                 self.last = Places::each(slices.checked_sub(1));
             }
             Partitioning::Both(..) => {
                 let of = |time: Option<u64>| {
-                    Places::each(time.into_iter().flat_map(|time| there.iter().map(move |value| (value << VALUE_SHIFT) | time)))
+                    Places::each(
+                        time.into_iter()
+                            .flat_map(|time| there.iter().map(move |value| (value << VALUE_SHIFT) | time)),
+                    )
                 };
                 let whole = there.iter().filter_map(|value| {
                     let first = value << VALUE_SHIFT;
@@ -174,7 +173,7 @@ impl Space {
     }
 
     /// The place of a key; none where there is no such slice, or not any more.
-    pub fn place(&self, key: &str) -> Option<u64> {
+    pub(super) fn place(&self, key: &str) -> Option<u64> {
         let Some(partitioning) = &self.partitioning else {
             return key.is_empty().then_some(0);
         };
@@ -196,7 +195,7 @@ impl Space {
     }
 
     /// The key at a place.
-    pub fn key(&self, place: u64) -> Option<PartitionKey> {
+    pub(super) fn key(&self, place: u64) -> Option<PartitionKey> {
         let Some(partitioning) = &self.partitioning else {
             return Some(PartitionKey::whole());
         };
@@ -213,7 +212,7 @@ impl Space {
     }
 
     /// A set as keys, from the first to the last of each range. Values follow in no order that lasts, and are ranges of one.
-    pub fn write(&self, places: &Places) -> Vec<(PartitionKey, PartitionKey)> {
+    pub(super) fn write(&self, places: &Places) -> Vec<(PartitionKey, PartitionKey)> {
         let pair = |first, last| Some((self.key(first)?, self.key(last)?));
         match &self.partitioning {
             Some(Partitioning::Values(_)) => places.iter().filter_map(|place| pair(place, place)).collect(),
@@ -226,13 +225,19 @@ impl Space {
     }
 
     /// The set of these ranges, each from one key to another; what is no slice any more is left out.
-    pub fn read(&self, ranges: &[(PartitionKey, PartitionKey)]) -> Places {
-        let read = ranges.iter().filter_map(|(first, last)| self.read_range(&first.0, &last.0));
+    pub(super) fn read(&self, ranges: &[(PartitionKey, PartitionKey)]) -> Places {
+        let read = ranges
+            .iter()
+            .filter_map(|(first, last)| self.read_range(&first.0, &last.0));
         Places::of(read.collect()).and(&self.all)
     }
 
     fn read_range(&self, first: &str, last: &str) -> Option<(u64, u64)> {
-        let Some(partitioning) = self.partitioning.as_ref().filter(|slices| slices.time().is_some()) else {
+        let Some(partitioning) = self
+            .partitioning
+            .as_ref()
+            .filter(|slices| slices.time().is_some())
+        else {
             let place = self.place(first)?;
             return (first == last).then_some((place, place));
         };
@@ -277,7 +282,10 @@ mod tests {
     #[test]
     fn a_day_that_begins_is_a_place_behind_the_others() {
         let mut space = Space::new(Some(Partitioning::Time(days())), at("2024-01-03T12:00:00Z"), &[]);
-        assert_eq!(keys(&space, space.all()), ["2024-01-01", "2024-01-02", "2024-01-03"]);
+        assert_eq!(
+            keys(&space, space.all()),
+            ["2024-01-01", "2024-01-02", "2024-01-03"]
+        );
         assert_eq!(keys(&space, space.latest()), ["2024-01-02"]);
         assert!(!space.advance(at("2024-01-03T23:59:59Z"), &[]));
         assert!(space.advance(at("2024-01-04T00:00:00Z"), &[]));
@@ -295,7 +303,8 @@ mod tests {
 
     #[test]
     fn with_an_end_all_are_there_and_the_latest_has_ended() {
-        let slices = TimeSlices::new(Cadence::Daily, Tz::UTC, "2024-01-01", Some("2024-01-04"), None).unwrap();
+        let slices =
+            TimeSlices::new(Cadence::Daily, Tz::UTC, "2024-01-01", Some("2024-01-04"), None).unwrap();
         let mut space = Space::new(Some(Partitioning::Time(slices)), at("2024-01-01T12:00:00Z"), &[]);
         assert_eq!(space.all().count(), 3);
         assert!(space.latest().is_empty());
@@ -308,7 +317,10 @@ mod tests {
     #[test]
     fn values_come_and_go_and_what_is_written_is_read_again() {
         let name: AssetName = "customers".parse().unwrap();
-        let values = ValueSlices { values: Values::Dynamic(name), column: None };
+        let values = ValueSlices {
+            values: Values::Dynamic(name),
+            column: None,
+        };
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let now = at("2024-01-03T12:00:00Z");
         let both = Partitioning::Both(values, days());

@@ -7,8 +7,10 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::*;
-use crate::plan::{AssetName, Cadence, Mapping, PartitionKey, Partitioning, RunId, TimeSlices, ValueSlices, Values};
-use crate::schema::{AutomationDecl, CronTicks};
+use crate::plan::{
+    AssetName, Cadence, Mapping, PartitionKey, Partitioning, RunId, TimeSlices, ValueSlices, Values,
+};
+use crate::schema::AutomationDecl;
 
 fn name(text: &str) -> AssetName {
     text.parse().unwrap()
@@ -34,11 +36,19 @@ fn regions() -> Partitioning {
     })
 }
 
-fn rules(asset: &str, slices: Option<Partitioning>, above: &[(&str, Mapping)], when: Option<&str>) -> AssetRules {
+fn rules(
+    asset: &str,
+    slices: Option<Partitioning>,
+    above: &[(&str, Mapping)],
+    when: Option<&str>,
+) -> AssetRules {
     AssetRules {
         name: name(asset),
         partitioning: slices,
-        above: above.iter().map(|(above, mapping)| (name(above), *mapping)).collect(),
+        above: above
+            .iter()
+            .map(|(above, mapping)| (name(above), *mapping))
+            .collect(),
         condition: when.map(condition),
     }
 }
@@ -87,7 +97,9 @@ impl Place {
         let mut told = Vec::new();
         for (assets, keys) in self.world.runs() {
             let run = RunId(Uuid::now_v7());
-            let items = assets.iter().flat_map(|asset| keys.iter().map(|key| (asset.clone(), key.clone())));
+            let items = assets
+                .iter()
+                .flat_map(|asset| keys.iter().map(|key| (asset.clone(), key.clone())));
             self.open.push((run, items.collect()));
             self.assets_of.insert(run, assets.clone());
             let join = |texts: Vec<String>| texts.join(" ");
@@ -105,7 +117,12 @@ impl Place {
         for (run, items) in std::mem::take(&mut self.open) {
             if well {
                 for (asset, partition) in items {
-                    self.loaded.push(Updated { asset, partition, run, at: self.now });
+                    self.loaded.push(Updated {
+                        asset,
+                        partition,
+                        run,
+                        at: self.now,
+                    });
                 }
             }
         }
@@ -115,14 +132,23 @@ impl Place {
     fn load(&mut self, asset: &str, partition: &str) {
         let run = RunId(Uuid::now_v7());
         self.assets_of.insert(run, vec![name(asset)]);
-        self.loaded.push(Updated { asset: name(asset), partition: key(partition), run, at: self.now });
+        self.loaded.push(Updated {
+            asset: name(asset),
+            partition: key(partition),
+            run,
+            at: self.now,
+        });
     }
 
     fn quiet(&mut self) {
         for _ in 0..5 {
             assert_eq!(self.tick(), []);
         }
-        assert_eq!(self.work, Work::default(), "nothing changes, and nothing is evaluated");
+        assert_eq!(
+            self.work,
+            Work::default(),
+            "nothing changes, and nothing is evaluated"
+        );
     }
 }
 
@@ -211,7 +237,10 @@ fn two_ways_to_one_asset_are_one_run() {
 
 #[test]
 fn on_missing_takes_the_day_that_ended_last_and_the_next_one_when_it_has() {
-    let mut place = Place::new("2024-01-10T23:59:50Z", vec![rules("d", Some(days()), &[], Some(r#""on_missing""#))]);
+    let mut place = Place::new(
+        "2024-01-10T23:59:50Z",
+        vec![rules("d", Some(days()), &[], Some(r#""on_missing""#))],
+    );
     assert_eq!(place.tick(), [run("d", "2024-01-09")]);
     place.end(true);
     place.quiet();
@@ -241,14 +270,13 @@ fn values_that_are_missing_are_asked_for_each() {
 
 #[test]
 fn a_clock_is_waited_for_and_then_all_above() {
-    let ticks = CronTicks { cron: "0 6 * * *".into(), timezone: "Europe/Berlin".into() };
-    let when = serde_json::to_string(&AutomationDecl::OnCron(ticks)).unwrap();
+    let when = r#"{"cron": "0 6 * * *", "timezone": "Europe/Berlin"}"#;
     let mut place = Place::new(
         "2024-01-10T04:59:50Z",
         vec![
             rules("a", None, &[], None),
             rules("b", None, &[], None),
-            rules("c", None, &[("a", Mapping::All), ("b", Mapping::All)], Some(&when)),
+            rules("c", None, &[("a", Mapping::All), ("b", Mapping::All)], Some(when)),
         ],
     );
     // Before the time: does not count.
@@ -271,7 +299,8 @@ fn a_clock_is_waited_for_and_then_all_above() {
 
 #[test]
 fn days_are_gathered_into_months() {
-    let months = Partitioning::Time(TimeSlices::new(Cadence::Monthly, Tz::UTC, "2024-01", None, None).unwrap());
+    let months =
+        Partitioning::Time(TimeSlices::new(Cadence::Monthly, Tz::UTC, "2024-01", None, None).unwrap());
     let mapping = Mapping::between(Some(&days()), Some(&months), None).unwrap();
     let mut place = Place::new(
         "2024-02-02T12:00:00Z",
@@ -305,15 +334,26 @@ fn what_is_remembered_goes_on_after_a_restart() {
     let read: KeptMemory = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
     let mut again = Place::new("2024-01-10T12:05:00Z", rules());
     again.world.remember(&name("c"), &read);
-    again.world.set_present(&name("a"), &[(key(""), key(""))], &[], &[]);
-    again.world.set_present(&name("b"), &[(key(""), key(""))], &[], &[]);
+    again
+        .world
+        .set_present(&name("a"), &[(key(""), key(""))], &[], &[]);
+    again
+        .world
+        .set_present(&name("b"), &[(key(""), key(""))], &[], &[]);
     assert_eq!(again.tick(), [run("c", "-")]);
     // Of another condition it means nothing.
     let mut other = Place::new("2024-01-10T12:05:00Z", rules());
-    let foreign = KeptMemory { condition: crate::plan::Digest::of(b"another"), ..read };
+    let foreign = KeptMemory {
+        condition: crate::plan::Digest::of(b"another"),
+        ..read
+    };
     other.world.remember(&name("c"), &foreign);
-    other.world.set_present(&name("a"), &[(key(""), key(""))], &[], &[]);
-    other.world.set_present(&name("b"), &[(key(""), key(""))], &[], &[]);
+    other
+        .world
+        .set_present(&name("a"), &[(key(""), key(""))], &[], &[]);
+    other
+        .world
+        .set_present(&name("b"), &[(key(""), key(""))], &[], &[]);
     assert_eq!(other.tick(), []);
 }
 
@@ -348,4 +388,162 @@ fn work_follows_from_what_changed() {
     assert!(place.work.nodes <= 10 * 20, "{:?}", place.work);
     place.end(true);
     place.quiet();
+}
+
+#[test]
+fn what_failed_is_not_asked_for_again_and_again_where_the_condition_just_stands() {
+    let mut place = Place::new(
+        "2024-01-10T12:00:00Z",
+        vec![
+            rules("a", None, &[], None),
+            rules("b", None, &[("a", Mapping::All)], Some(r#""missing""#)),
+        ],
+    );
+    assert_eq!(place.tick(), [run("b", "-")]);
+    place.end(false);
+    place.quiet();
+    // What it is made from came anew: it may go well now.
+    place.load("a", "");
+    assert_eq!(place.tick(), [run("b", "-")]);
+    place.end(false);
+    place.quiet();
+    let kept = place.world.kept_of(&name("b"));
+    let mut again = Place::new(
+        "2024-01-10T12:05:00Z",
+        vec![
+            rules("a", None, &[], None),
+            rules("b", None, &[("a", Mapping::All)], Some(r#""missing""#)),
+        ],
+    );
+    again.world.remember(&name("b"), &kept);
+    again.quiet();
+    // It was loaded, and wiped: missing anew.
+    again.load("b", "");
+    again.quiet();
+    again.world.set_present(&name("b"), &[], &[], &[]);
+    assert_eq!(again.tick(), [run("b", "-")]);
+}
+
+#[test]
+fn an_update_of_only_some_of_what_it_is_made_from_counts() {
+    let mut place = Place::new(
+        "2024-01-10T12:00:00Z",
+        vec![
+            rules("a", None, &[], None),
+            rules("b", None, &[], None),
+            rules(
+                "c",
+                None,
+                &[("a", Mapping::All), ("b", Mapping::All)],
+                Some(r#"{"on_update": ["b"]}"#),
+            ),
+        ],
+    );
+    place.load("a", "");
+    place.load("b", "");
+    assert_eq!(place.tick(), [run("c", "-")]);
+    place.end(true);
+    place.quiet();
+    place.load("a", "");
+    place.quiet();
+    place.load("b", "");
+    assert_eq!(place.tick(), [run("c", "-")]);
+}
+
+#[test]
+fn a_change_of_code_is_news_once_also_over_a_restart() {
+    let when = r#"{"since": {"trigger": "code_version_changed", "reset": "handled"}}"#;
+    let place = || Place::new("2024-01-10T12:00:00Z", vec![rules("a", None, &[], Some(when))]);
+    let code = |text: &str| crate::plan::Digest::of(text.as_bytes());
+    let mut first = place();
+    first.world.set_code(&name("a"), code("one"));
+    first.quiet();
+    let kept = first.world.kept_of(&name("a"));
+    let kept: KeptMemory = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+    let mut same = place();
+    same.world.remember(&name("a"), &kept);
+    same.world.set_code(&name("a"), code("one"));
+    same.quiet();
+    let mut other = place();
+    other.world.remember(&name("a"), &kept);
+    other.world.set_code(&name("a"), code("two"));
+    assert_eq!(other.tick(), [run("a", "-")]);
+    other.end(false);
+    other.quiet();
+}
+
+#[test]
+fn what_a_check_kept_back_above_is_waited_for() {
+    let when = r#"{"and": ["eager", "all_deps_blocking_checks_passed"]}"#;
+    let same = Mapping::between(Some(&regions()), Some(&regions()), None).unwrap();
+    let mut place = Place::new(
+        "2024-01-10T12:00:00Z",
+        vec![
+            rules("a", Some(regions()), &[], None),
+            rules("b", Some(regions()), &[], None),
+            rules("c", Some(regions()), &[("a", same), ("b", same)], Some(when)),
+        ],
+    );
+    for region in ["eu", "us"] {
+        place.load("a", region);
+        place.load("b", region);
+    }
+    place.world.set_checks_failed(&name("a"), &[key("us")]);
+    assert_eq!(place.tick(), [run("c", "eu")]);
+    let why = &place.last[0].explained.parts[1];
+    assert_eq!(why.why.as_deref(), Some("kept back: a"), "{why:?}");
+    place.end(true);
+    place.quiet();
+    place.world.set_checks_failed(&name("a"), &[]);
+    assert_eq!(place.tick(), [run("c", "us")]);
+    place.end(true);
+    place
+        .world
+        .set_checks_failed(&name("b"), &[PartitionKey::whole()]);
+    for region in ["eu", "us"] {
+        place.load("a", region);
+    }
+    place.quiet();
+}
+
+#[test]
+fn what_is_late_is_asked_for_once() {
+    let when = r#"{"and": ["freshness_failed", "in_latest_time_window"]}"#;
+    let mut place = Place::new(
+        "2024-01-10T12:00:00Z",
+        vec![rules("d", Some(days()), &[], Some(when))],
+    );
+    place.quiet();
+    place.world.set_late(&name("d"), true);
+    assert_eq!(place.tick(), [run("d", "2024-01-09")]);
+    place.quiet();
+    place.end(false);
+    place.quiet();
+    place.world.set_late(&name("d"), false);
+    place.quiet();
+    place.world.set_late(&name("d"), true);
+    assert_eq!(place.tick(), [run("d", "2024-01-09")]);
+}
+
+#[test]
+fn a_condition_is_written_as_it_is_read() {
+    for text in [
+        r#""eager""#,
+        r#"{"cron":"15 * * * *","timezone":"Europe/London"}"#,
+        r#"{"on_update":["raw_orders"]}"#,
+        r#"{"and":[{"cron":"0 6 * * *","timezone":"UTC"},{"not":"any_deps_missing"}]}"#,
+        r#"{"since":{"trigger":{"deps_updated":["a"]},"reset":"handled"}}"#,
+    ] {
+        let declared: AutomationDecl = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&declared).unwrap(), text);
+    }
+    for wrong in [
+        r#"{"eager": 1}"#,
+        r#"{"missing": null, "eager": null}"#,
+        "{}",
+        r#""cron""#,
+        r#"{"not": "missing", "or": []}"#,
+    ] {
+        assert!(serde_json::from_str::<AutomationDecl>(wrong).is_err(), "{wrong}");
+    }
 }

@@ -75,13 +75,31 @@ pub struct AssetEvaluation {
     pub error: Option<Error>,
 }
 
+/// What a blocking check said of a slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockingResult {
+    /// Of which asset.
+    pub asset: AssetName,
+    /// Of which slice; the empty key for all of it.
+    pub partition: PartitionKey,
+    /// Which check.
+    pub check: String,
+    /// Whether it passed; one that is not an error counts as passed.
+    pub passed: bool,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What the condition of an asset remembers, as far as it can be read.
+pub type ReadMemory = (AssetName, Result<KeptMemory>);
+
 /// Keeps what automation needs. An evaluation, with its runs, is one transaction under the leader's fence.
 #[async_trait]
 pub trait AutomationStore: Send + Sync {
     /// How far the evaluation has come.
     async fn automation_cursor(&self) -> Result<AutomationCursor>;
-    /// What conditions remember.
-    async fn automation_memories(&self) -> Result<Vec<(AssetName, KeptMemory)>>;
+    /// What conditions remember, by asset; one that cannot be read holds up no other.
+    async fn automation_memories(&self) -> Result<Vec<ReadMemory>>;
     /// The highest number of a materialization; 0 where there is none.
     async fn last_update(&self) -> Result<u64>;
     /// The materializations behind a number, with theirs, in order, so many at most.
@@ -90,6 +108,12 @@ pub trait AutomationStore: Send + Sync {
     async fn assets_of_runs(&self, runs: &[RunId]) -> Result<HashMap<RunId, Vec<AssetName>>>;
     /// All that runs are to load that have not ended, as far as they have not tried it.
     async fn open_partitions(&self) -> Result<Vec<(AssetName, PartitionKey)>>;
+    /// The highest number of what a check said; 0 where none said anything.
+    async fn last_check_number(&self) -> Result<u64>;
+    /// What blocking checks said behind a number, with theirs, in order, so many at most.
+    async fn blocking_results(&self, after: u64, limit: u32) -> Result<Vec<(u64, BlockingResult)>>;
+    /// What blocking checks said last where they failed, and nothing was loaded since. Looks at all that failed.
+    async fn failed_blocking_results(&self) -> Result<Vec<BlockingResult>>;
     /// Keeps an evaluation and all that comes of it, all or nothing. Refused where another process leads, and where another
     /// evaluation was kept since the one that it was made from.
     async fn keep_evaluation(&self, leader: &Leader, evaluation: &NewEvaluation) -> Result<Ticked>;

@@ -27,7 +27,8 @@ pub use attempt::{
     AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition, StepEnd,
 };
 pub use automation::{
-    AssetEvaluation, AutomationCursor, AutomationStore, EVALUATIONS_KEPT, NewAssetEvaluation, NewEvaluation,
+    AssetEvaluation, AutomationCursor, AutomationStore, BlockingResult, EVALUATIONS_KEPT, NewAssetEvaluation,
+    NewEvaluation, ReadMemory,
 };
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use check::{CheckResult, CheckStore, FreshnessChange, FreshnessRecord, FreshnessStore};
