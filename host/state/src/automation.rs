@@ -73,13 +73,25 @@ fn name(text: &str) -> Result<AssetName, StateError> {
     from_text("asset", text, |name| name.parse().ok())
 }
 
+#[derive(sqlx::FromRow)]
+struct CursorRow {
+    sequence: i64,
+    evaluated_at: Option<DateTime<Utc>>,
+    seen: Option<Json<Value>>,
+}
+
 async fn cursor(pool: &Pool) -> Result<AutomationCursor, StateError> {
-    let row: Option<(i64, Option<DateTime<Utc>>, Option<Json<Value>>)> = on_pool!(pool, |db| {
+    let row: Option<CursorRow> = on_pool!(pool, |db| {
         sqlx::query_as("SELECT sequence, evaluated_at, seen FROM automation WHERE one = 1")
             .fetch_optional(db)
             .await?
     });
-    let Some((sequence, evaluated_at, seen)) = row else {
+    let Some(CursorRow {
+        sequence,
+        evaluated_at,
+        seen,
+    }) = row
+    else {
         return Ok(AutomationCursor::default());
     };
     let seen = seen

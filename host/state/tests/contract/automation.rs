@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tidegate_core::plan::{Digest, Explained, KeptMemory, PartitionKey};
 use tidegate_core::port::{
-    AutomationStore, EVALUATIONS_KEPT, Leader, LeaderStore, NewAssetEvaluation, NewEvaluation, NewRun,
-    RunFilter, StateStore, Ticked,
+    AutomationStore, CheckStore, EVALUATIONS_KEPT, Leader, LeaderStore, NewAssetEvaluation, NewEvaluation,
+    NewRun, RunFilter, Severity, StateStore, Ticked, Verdict,
 };
 
 use crate::support::{Place, asset, at, granted, materialization, new_run, run_of, worker};
@@ -29,6 +29,7 @@ fn memory() -> KeptMemory {
         condition: Digest::of(b"eager"),
         cut: None,
         requested: vec![range.clone()],
+        code: None,
         parts: BTreeMap::from([("0.1".to_owned(), vec![range])]),
     }
 }
@@ -94,10 +95,8 @@ async fn an_evaluation_is_kept_once_with_all_that_comes_of_it(place: &Place) {
     let cursor = place.store.automation_cursor().await.unwrap();
     assert_eq!((cursor.sequence, cursor.evaluated_at), (1, Some(at(0))));
     assert_eq!(cursor.seen, Some(vec![(0, 4), (6, 7)]));
-    assert_eq!(
-        place.store.automation_memories().await.unwrap(),
-        [(asset("orders"), memory())]
-    );
+    let memories = place.store.automation_memories().await.unwrap();
+    assert_eq!(memories, [(asset("orders"), Ok(memory()))]);
     let kept = place.store.evaluations(&asset("orders"), 10).await.unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].sequence, kept[0].runs[0]), (1, new.runs[0].id));
@@ -169,11 +168,14 @@ async fn a_memory_that_cannot_be_read_holds_up_no_other(place: &Place) {
     new.memories.push((asset("customers"), Some(memory())));
     place.store.keep_evaluation(&leader, &new).await.unwrap();
     place
-        .execute("UPDATE automation_memory SET body = '{\"condition\": 7}' WHERE asset = 'customers'")
+        .raw("UPDATE automation_memory SET body = '{\"condition\": 7}' WHERE asset = 'customers'")
         .await;
     let found = place.store.automation_memories().await.unwrap();
     assert_eq!(found.len(), 2);
-    assert!(found[0].0 == asset("customers") && found[0].1.is_err(), "{found:?}");
+    assert!(
+        found[0].0 == asset("customers") && found[0].1.is_err(),
+        "{found:?}"
+    );
     assert_eq!(found[1], (asset("orders"), Ok(memory())));
 }
 
@@ -197,7 +199,10 @@ async fn what_blocking_checks_keep_back_is_told_until_something_is_loaded(place:
     store.keep_verdicts(&attempt, &said, at(1)).await.unwrap();
     assert_eq!(store.last_check_number().await.unwrap(), 3);
     let blocking = store.blocking_results(0, 10).await.unwrap();
-    let told: Vec<_> = blocking.iter().map(|(_, result)| (result.check.as_str(), result.passed)).collect();
+    let told: Vec<_> = blocking
+        .iter()
+        .map(|(_, result)| (result.check.as_str(), result.passed))
+        .collect();
     assert_eq!(told, [("ids", false), ("codes", true)]);
     assert_eq!(store.blocking_results(blocking[1].0, 10).await.unwrap(), []);
     assert_eq!(store.blocking_results(0, 1).await.unwrap().len(), 1);

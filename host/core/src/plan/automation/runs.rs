@@ -3,7 +3,7 @@
 use super::link::Link;
 use super::places::Places;
 use super::world::World;
-use crate::plan::{AssetName, PartitionKey};
+use crate::plan::{AssetName, PartitionKey, Partitioning};
 
 impl World {
     /// Whether one asset is directly made from another, slice by slice.
@@ -56,11 +56,15 @@ impl World {
                 .map(|index| self.assets[*index].name.clone())
                 .collect();
             let space = self.space(&self.assets[assets[0]]);
+            // Values do not follow each other: each is a run.
+            let values = matches!(space.partitioning(), Some(Partitioning::Values(_)));
             for (first, last) in places.ranges() {
-                runs.push((
-                    names.clone(),
-                    (*first..=*last).filter_map(|place| space.key(place)).collect(),
-                ));
+                let keys = (*first..=*last).filter_map(|place| space.key(place));
+                if values {
+                    runs.extend(keys.map(|key| (names.clone(), vec![key])));
+                } else {
+                    runs.push((names.clone(), keys.collect()));
+                }
             }
         }
         runs
