@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod relay;
 pub(crate) mod runs;
 pub(crate) mod server;
+pub(crate) mod ticks;
 
 use std::fs;
 use std::path::{Path, PathBuf};
