@@ -24,7 +24,8 @@ pub use engine::LocalEngine;
 pub use error::OrchestratorError;
 pub use freshness::{AssetFreshness, freshness};
 pub use instigate::{
-    Evaluated, Schedules, Sensors, Standing, State as StandingState, Wanted, evaluate, next_ticks,
+    Evaluated, Schedules, Sensors, Standing, State as StandingState, Triggered, Wanted, evaluate, next_ticks,
+    trigger,
 };
 pub use project::{
     Above, AssetPlan, ColumnLineage, Found, HealthLimits, Lookup, Origin, PlannedStep, Project,

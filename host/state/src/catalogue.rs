@@ -259,6 +259,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("runs", Json),
             ("result", Json),
             ("error", Json),
+            ("by_hand", Flag),
         ],
         order: "kind, name, sequence",
         sequence: None,
