@@ -4,6 +4,7 @@
 //! [`Orchestrator`] makes runs of it: states, queue, claims, leases, retries. [`LocalEngine`] runs attempts in this process.
 //! [`Daemon`] does what goes on by itself, in one process of many.
 
+mod automation;
 mod backfill;
 mod daemon;
 mod engine;
@@ -15,6 +16,7 @@ mod project;
 mod run;
 mod stale;
 
+pub use automation::{Automation, Evaluation, Known as AutomationKnown};
 pub use backfill::{BackfillPlan, BackfillRequest, BackfillStatus, Slices};
 pub use daemon::{
     Daemon, Duty, FreshnessWatch, LEADER_LEASE_MS, Maintenance, Monitor, Removed, WORKER_LEASE_MS, prunable,

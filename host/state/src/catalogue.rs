@@ -308,4 +308,35 @@ pub(crate) const TABLES: &[Table] = &[
         order: "sequence",
         sequence: Some("freshness_changes_sequence_seq"),
     },
+    Table {
+        name: "automation",
+        columns: &[
+            ("one", Integer),
+            ("sequence", Integer),
+            ("evaluated_at", Instant),
+            ("seen", Json),
+        ],
+        order: "one",
+        sequence: None,
+    },
+    Table {
+        name: "automation_memory",
+        columns: &[("asset", Text), ("body", Json)],
+        order: "asset",
+        sequence: None,
+    },
+    Table {
+        name: "automation_evaluations",
+        columns: &[
+            ("asset", Text),
+            ("sequence", Integer),
+            ("at", Instant),
+            ("requested", Integer),
+            ("runs", Json),
+            ("tree", Json),
+            ("error", Json),
+        ],
+        order: "asset, sequence",
+        sequence: None,
+    },
 ];

@@ -10,7 +10,9 @@ mod pool;
 
 mod address;
 mod asset_store;
+mod automation;
 mod backfills;
+mod blocking;
 mod catalogue;
 mod checkpoints;
 mod checks;

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod asset;
+mod automation;
 mod backfill;
 mod checks;
 mod instigators;
@@ -15,6 +16,7 @@ use tidegate_core::schema::ByteSize;
 use crate::command::plugin::{Language, Role};
 
 pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
+pub(crate) use automation::AutomationCommand;
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
@@ -155,6 +157,16 @@ pub(crate) enum Command {
     Sensor {
         #[command(subcommand)]
         command: SensorCommand,
+    },
+    /// Look at assets that are materialized by themselves, start and stop that.
+    #[command(after_help = "Examples:
+  tidegate automation list
+  tidegate automation start orders customers
+  tidegate automation explain orders
+  tidegate automation preview")]
+    Automation {
+        #[command(subcommand)]
+        command: AutomationCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:

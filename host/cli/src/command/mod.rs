@@ -1,6 +1,7 @@
 //! One file a command, and what several of them show.
 
 pub(crate) mod asset;
+pub(crate) mod automation;
 pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod clickhouse;

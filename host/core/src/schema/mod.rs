@@ -4,6 +4,7 @@
 //! Rust type and finds everything that is wrong with it, not only the first thing. [`Project`] is the folder, loaded.
 
 mod asset;
+mod automation;
 mod check;
 mod column;
 mod concurrency;
@@ -35,6 +36,7 @@ mod transform;
 mod validate;
 
 pub use asset::{Asset, CursorDecl, DestinationDecl, SourceDecl};
+pub use automation::{AutomationDecl, CronTicks, SinceDecl};
 pub use check::{
     AcceptedValuesDecl, CheckDecl, FreshColumnDecl, RangeDecl, RegexDecl, RelationDecl, RowCountAnomalyDecl,
     RowCountDecl,

@@ -1,5 +1,6 @@
 //! What can be said of the documents together, without connectors or plugins.
 
+mod automation;
 mod check;
 mod cursor;
 mod freshness;
@@ -47,6 +48,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         partition::partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
         work::asset(asset, loaded, &mut errors);
+        automation::automation(asset, &mut errors);
     }
     instigators::instigators(loaded, &mut errors);
     cycle(loaded, &mut errors);

@@ -9,6 +9,7 @@
 mod support;
 
 mod assets;
+mod automation;
 mod checkpoints;
 mod checks;
 mod claims;

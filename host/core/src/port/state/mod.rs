@@ -3,6 +3,7 @@
 //! The store keeps facts and refuses stale writers; which transitions are legal is the orchestrator's to say.
 
 mod attempt;
+mod automation;
 mod backfill;
 mod check;
 mod counts;
@@ -24,6 +25,10 @@ use crate::port::{AssetStore, PartitionStore, Verdict};
 
 pub use attempt::{
     AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition, StepEnd,
+};
+pub use automation::{
+    AssetEvaluation, AutomationCursor, AutomationStore, BlockingResult, EVALUATIONS_KEPT, NewAssetEvaluation,
+    NewEvaluation, ReadMemory,
 };
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use check::{CheckResult, CheckStore, FreshnessChange, FreshnessRecord, FreshnessStore};
@@ -47,6 +52,7 @@ pub use tick::{
 #[async_trait]
 pub trait StateStore:
     AssetStore
+    + AutomationStore
     + BackfillStore
     + CheckStore
     + FreshnessStore

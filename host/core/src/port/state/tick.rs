@@ -18,6 +18,8 @@ pub enum InstigatorKind {
     Schedule,
     /// Something that is seen to have happened.
     Sensor,
+    /// The condition of an asset, whose name it has. It makes no ticks: each evaluation is of all assets.
+    Automation,
 }
 
 impl InstigatorKind {
@@ -26,12 +28,13 @@ impl InstigatorKind {
         match self {
             Self::Schedule => "schedule",
             Self::Sensor => "sensor",
+            Self::Automation => "automation",
         }
     }
 
     /// The kind that [`InstigatorKind::text`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Schedule, Self::Sensor]
+        [Self::Schedule, Self::Sensor, Self::Automation]
             .into_iter()
             .find(|kind| kind.text() == text)
     }
