@@ -126,7 +126,7 @@ fn main() {
         "{assets} assets of {slices} slices, in chains of {CHAIN}, all eager; every other slice is loaded"
     );
     tell("told from the state", firsts, 0, 0, 0);
-    let mut say = |what: &str, key: &str, took: Vec<Duration>| {
+    let say = |what: &str, key: &str, took: Vec<Duration>| {
         let (assets, nodes, runs) = told[key];
         tell(what, took, assets, nodes, runs);
     };
