@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 use sqlx::types::Json;
-use tidegate_core::port::{Inserted, NewRun, RunMove, RunState};
+use tidegate_core::port::{Inserted, NewRun, Outcome, RunEnd, RunMove, RunState};
 
 use crate::error::StateError;
-use crate::events;
 use crate::pool::Pool;
 use crate::values::{instant, to_json};
+use crate::{events, outcomes};
 
 /// How many rows one INSERT takes, well below what either database allows in parameters.
 pub(crate) const ROWS_PER_INSERT: usize = 1_000;
@@ -190,6 +190,15 @@ pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, Sta
                     .await?;
             }
             events::insert!(tx, dialect, &change.event());
+            if change.to.ended() {
+                let end = RunEnd {
+                    run: change.run,
+                    state: change.to,
+                    error: change.error.clone(),
+                    at: change.at,
+                };
+                outcomes::insert!(tx, &Outcome::Run(end), change.at);
+            }
         }
         moved
     });

@@ -32,12 +32,13 @@ pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
     AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, CheckResult,
-    CheckStore, Checkpoint, Claim, Claiming, Event, EventKind, FreshnessChange, FreshnessRecord,
-    FreshnessStore, Input, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
-    MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
-    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
-    StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord,
-    TickStore, Ticked, WorkerRecord,
+    CheckStore, Checkpoint, Claim, Claiming, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryTry,
+    Event, EventKind, FreshnessChange, FreshnessRecord, FreshnessStore, Incident, Input, Inserted,
+    Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore, MaintenanceStore, Materialization,
+    NewDelivery, NewRun, NewTick, Notices, NotificationEvent, NotificationRecord, NotificationStore, Outcome,
+    PartitionState, PoolLimit, Pruned, QuarantineEntry, QueueStore, RunEnd, RunFilter, RunMove, RunPartition,
+    RunRecord, RunState, StateStore, StepEnd, StepTotal, StoredEvent, Subject, TICKS_KEPT, TableSize,
+    TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord, TickStore, Ticked, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -5,6 +5,7 @@ mod cursor;
 mod freshness;
 mod http;
 mod instigators;
+mod notifications;
 mod partition;
 mod steps;
 mod target;
@@ -49,6 +50,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         work::asset(asset, loaded, &mut errors);
     }
     instigators::instigators(loaded, &mut errors);
+    notifications::notifications(loaded, &mut errors);
     cycle(loaded, &mut errors);
     errors
 }
