@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod freshness;
 mod instigate;
+mod notify;
 mod operation;
 mod project;
 mod run;
@@ -26,6 +27,7 @@ pub use freshness::{AssetFreshness, freshness};
 pub use instigate::{
     Evaluated, Schedules, Sensors, Standing, State as StandingState, Wanted, evaluate, next_ticks,
 };
+pub use notify::{Notifications, Sent, test_notification};
 pub use project::{
     Above, AssetPlan, ColumnLineage, Found, HealthLimits, Lookup, Origin, PlannedStep, Project,
     ProjectConfig, ResourceHealth, RunConfig, WorkPolicy, secret_names,

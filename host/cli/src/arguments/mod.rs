@@ -4,6 +4,7 @@ mod asset;
 mod backfill;
 mod checks;
 mod instigators;
+mod notification;
 mod runs;
 mod state;
 
@@ -18,6 +19,7 @@ pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
+pub(crate) use notification::NotificationCommand;
 pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
@@ -155,6 +157,14 @@ pub(crate) enum Command {
     Sensor {
         #[command(subcommand)]
         command: SensorCommand,
+    },
+    /// Look at notifications: who is told of what, and what became of the messages.
+    #[command(after_help = "Examples:
+  tidegate notification test on-call
+  tidegate notification history on-call --state failed")]
+    Notification {
+        #[command(subcommand)]
+        command: NotificationCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:

@@ -5,6 +5,7 @@
 
 pub(crate) mod answering;
 pub(crate) mod database;
+pub(crate) mod mail;
 pub(crate) mod relay;
 pub(crate) mod runs;
 pub(crate) mod server;
