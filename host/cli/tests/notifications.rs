@@ -363,18 +363,13 @@ fn what_a_receiver_refuses_is_given_up_at_once_and_what_is_taken_away_too() {
 fn checks_and_freshness_are_told() {
     let receiver = receiver();
     let project = project();
-    let declare = |within: &str| {
-        project.asset(
-            "numbers",
-            &format!(
-                "source: {{resource: raw, path: numbers.csv}}\ncolumns: [{{name: id, type: int64}}]\n\
-                 destination: {{resource: lake, load: replace}}\nfreshness: {{within: {within}}}\n\
-                 checks:\n  - {{unique: id, name: ids, blocking: false}}\n  \
-                 - {{row_count: {{min: 3}}, name: many, severity: warn}}"
-            ),
-        );
-    };
-    declare("8s");
+    project.asset(
+        "numbers",
+        "source: {resource: raw, path: numbers.csv}\ncolumns: [{name: id, type: int64}]\n\
+         destination: {resource: lake, load: replace}\nfreshness: {within: 8s}\n\
+         checks:\n  - {unique: id, name: ids, blocking: false}\n  \
+         - {row_count: {min: 3}, name: many, severity: warn}",
+    );
     project.write("in/numbers.csv", "id\n1\n1\n");
     notification(
         &project,
