@@ -184,6 +184,16 @@ macro_rules! step {
                     .await?;
             }
             crate::events::insert!($tx, $dialect, &change.event());
+            if change.to.ended() {
+                let end = tidegate_core::port::RunEnd {
+                    run: change.run,
+                    state: change.to,
+                    error: change.error.clone(),
+                    at: change.at,
+                };
+                let outcome = tidegate_core::port::Outcome::Run(end);
+                crate::outcomes::insert!($tx, &outcome, change.at);
+            }
         }
         moved == 1
     }};

@@ -6,6 +6,7 @@
 pub(crate) mod answering;
 pub(crate) mod database;
 pub(crate) mod doomed;
+pub(crate) mod mail;
 pub(crate) mod postgres_server;
 pub(crate) mod relay;
 pub(crate) mod runs;
