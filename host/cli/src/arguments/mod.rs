@@ -5,6 +5,7 @@ mod automation;
 mod backfill;
 mod checks;
 mod instigators;
+mod notification;
 mod runs;
 mod state;
 
@@ -20,6 +21,7 @@ pub(crate) use automation::AutomationCommand;
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
+pub(crate) use notification::NotificationCommand;
 pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
@@ -167,6 +169,14 @@ pub(crate) enum Command {
     Automation {
         #[command(subcommand)]
         command: AutomationCommand,
+    },
+    /// Look at notifications: who is told of what, and what became of the messages.
+    #[command(after_help = "Examples:
+  tidegate notification test on-call
+  tidegate notification history on-call --state failed")]
+    Notification {
+        #[command(subcommand)]
+        command: NotificationCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:

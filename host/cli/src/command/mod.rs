@@ -10,6 +10,7 @@ pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod init_from;
 pub(crate) mod job;
+pub(crate) mod notification;
 pub(crate) mod partitions;
 pub(crate) mod plan;
 pub(crate) mod plugin;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Automation, Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Orchestrator, PartitionOutcome,
-    RunObserver, Schedules, Sensors, WorkerConfig,
+    Automation, Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Notifications, Orchestrator,
+    PartitionOutcome, RunObserver, Schedules, Sensors, WorkerConfig,
 };
 
 use crate::arguments::{ProjectAt, Serve, ServeRole};
@@ -57,6 +57,7 @@ fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
             Box::new(Sensors::new(of.clone())),
             Box::new(FreshnessWatch::new(of.clone())),
             Box::new(Automation::new(of.clone())),
+            Box::new(Notifications::new(of.clone())),
             Box::new(Maintenance::new(of.clone())),
         ];
         duties

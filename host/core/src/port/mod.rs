@@ -33,12 +33,14 @@ pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
     AssetEvaluation, AttemptKey, AttemptRecord, AutomationCursor, AutomationStore, BACKFILL_TAG,
     BackfillRecord, BackfillState, BackfillStore, BlockingResult, CheckResult, CheckStore, Checkpoint, Claim,
-    Claiming, EVALUATIONS_KEPT, Event, EventKind, FreshnessChange, FreshnessRecord, FreshnessStore, Input,
-    Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore, MaintenanceStore,
-    Materialization, NewAssetEvaluation, NewEvaluation, NewRun, NewTick, PartitionState, PoolLimit, Pruned,
-    QuarantineEntry, QueueStore, ReadMemory, RunFilter, RunMove, RunPartition, RunRecord, RunState,
-    StateStore, StepEnd, StepTotal, StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts,
-    TickFilter, TickOutcome, TickRecord, TickStore, Ticked, WorkerRecord,
+    Claiming, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryTry, EVALUATIONS_KEPT, Event, EventKind,
+    FreshnessChange, FreshnessRecord, FreshnessStore, Incident, Input, Inserted, Instigator, InstigatorKind,
+    InstigatorRecord, Leader, LeaderStore, MaintenanceStore, Materialization, NewAssetEvaluation,
+    NewDelivery, NewEvaluation, NewRun, NewTick, Notices, NotificationEvent, NotificationRecord,
+    NotificationStore, Outcome, PartitionState, PoolLimit, Pruned, QuarantineEntry, QueueStore, ReadMemory,
+    RunEnd, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
+    StoredEvent, Subject, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome,
+    TickRecord, TickStore, Ticked, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -6,6 +6,7 @@ mod cursor;
 mod freshness;
 mod http;
 mod instigators;
+mod notifications;
 mod partition;
 mod steps;
 mod target;
@@ -51,6 +52,7 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         automation::automation(asset, &mut errors);
     }
     instigators::instigators(loaded, &mut errors);
+    notifications::notifications(loaded, &mut errors);
     cycle(loaded, &mut errors);
     errors
 }

@@ -36,7 +36,10 @@ impl Known {
     ) -> Result<()> {
         let Some(slices) = project.slices_of(name) else {
             let whole = PartitionKey::whole();
-            let there = state.slice_version(name, &whole).await?.is_some();
+            let there = !state
+                .slice_versions_of(name, std::slice::from_ref(&whole))
+                .await?
+                .is_empty();
             let loaded = if there {
                 vec![(whole.clone(), whole)]
             } else {

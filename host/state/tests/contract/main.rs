@@ -18,6 +18,7 @@ mod fence;
 mod leader;
 mod maintenance;
 mod materializations;
+mod notifications;
 mod opening;
 mod partitions;
 mod quarantine;

@@ -11,6 +11,7 @@ mod event;
 mod leader;
 mod maintenance;
 mod materialization;
+mod notification;
 mod queue;
 mod run;
 mod run_move;
@@ -37,6 +38,10 @@ pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
 pub use maintenance::{MaintenanceStore, Pruned, TableSize};
 pub use materialization::{Checkpoint, Input, Materialization, QuarantineEntry};
+pub use notification::{
+    DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryTry, Incident, NewDelivery, Notices,
+    NotificationEvent, NotificationRecord, NotificationStore, Outcome, RunEnd, Subject,
+};
 pub use queue::{QueueStore, TagLimit, TakeRuns, WorkerRecord};
 pub use run::{Inserted, NewRun, RunFilter, RunRecord, RunState};
 pub use run_move::RunMove;
@@ -59,6 +64,7 @@ pub trait StateStore:
     + QueueStore
     + LeaderStore
     + MaintenanceStore
+    + NotificationStore
     + PartitionStore
     + TickStore
     + Send

@@ -1,0 +1,102 @@
+//! The server of the state crashes and comes back while runs go on: each ends once with the rows of a run that nobody
+//! disturbed, and what is due meanwhile is done once.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+mod support;
+
+use std::time::Duration;
+
+use chrono::Utc;
+
+use support::Project;
+use support::postgres_server::PostgresServer;
+use support::runs::{assert_true, queue, shown, wait_for};
+use support::server::Server;
+use support::ticks::{instant, none_lost_and_none_doubled, runs, schedule, ticks, until};
+
+/// Rows of each asset; a checkpoint comes with each batch, so that each run asks the state all the time.
+const ROWS: usize = 60_000;
+const BATCH_ROWS: usize = 100;
+
+const ASSETS: [&str; 3] = ["orders", "returns", "visits"];
+
+/// A run is queued again three times at most; each crash may take one of them.
+const CRASHES: u64 = 2;
+
+fn project() -> Project {
+    let project = Project::small();
+    project.write(
+        "schemas/project.yaml",
+        format!("apiVersion: tidegate/v1\nkind: Project\nname: trial\nbatch_rows: {BATCH_ROWS}\n"),
+    );
+    let rows: String = (0..ROWS).map(|row| format!("{row}\n")).collect();
+    project.write("in/rows.csv", format!("id\n{rows}"));
+    for asset in ASSETS {
+        project.asset(
+            asset,
+            &format!(
+                "source: {{resource: raw, path: rows.csv}}\n\
+                 columns: [{{name: id, type: int64}}]\n\
+                 destination: {{resource: lake, load: append}}\n\
+                 checkpoint: {{every_rows: {BATCH_ROWS}}}\n\
+                 retry: {{max_attempts: 10, backoff: constant, first_delay: 100ms}}"
+            ),
+        );
+    }
+    schedule(
+        &project,
+        "often",
+        "every: 1s\nselect: small\noverlap: allow_all\nenabled: true",
+    );
+    project
+}
+
+#[test]
+fn runs_and_ticks_outlive_a_crash_of_the_states_server() {
+    let state = PostgresServer::start();
+    let project = project().with("TIDEGATE_STATE", &state.url());
+    let server = Server::start(&project, &[]);
+    let queued = ASSETS.map(|asset| queue(&project, &[asset]));
+    let state_of = |run: &str| shown(&project, run)["run"]["state"].as_str().unwrap().to_owned();
+    for crash in 1..=CRASHES {
+        until("all of them go on", || {
+            queued.iter().all(|run| state_of(run) == "running").then_some(())
+        });
+        std::thread::sleep(Duration::from_millis(250 * crash));
+        state.crash_and_restart();
+        let still = queued.iter().filter(|run| state_of(run) != "succeeded").count();
+        assert!(still > 0, "nothing went on when the server crashed");
+    }
+    let back = Utc::now();
+    for (asset, run) in ASSETS.iter().zip(&queued) {
+        assert_true(&wait_for(&project, run, &["succeeded", "failed", "cancelled"]));
+        let mut rows: Vec<usize> = project
+            .lines(asset)
+            .iter()
+            .map(|row| row.parse().unwrap())
+            .collect();
+        rows.sort_unstable();
+        assert!(
+            rows.iter().copied().eq(0..ROWS),
+            "{asset} has {} rows",
+            rows.len()
+        );
+        project.assert_tidy(asset);
+    }
+    // It leads on, and takes runs on.
+    until("it ticks on", || {
+        let last = ticks(&project, "often").pop()?;
+        (instant(&last) > back).then_some(())
+    });
+    project.tidegate(&["schedule", "stop", "often"]).succeeded();
+    until("what it launched ends", || {
+        let mut runs = runs(&project, "often").into_iter();
+        runs.all(|run| run["finished_at"].is_string()).then_some(())
+    });
+    server.stop();
+    none_lost_and_none_doubled(&project, "often");
+    for run in runs(&project, "often") {
+        assert_true(&shown(&project, run["id"].as_str().unwrap()));
+    }
+    assert_eq!(project.lines("small"), ["1", "2"]);
+}
