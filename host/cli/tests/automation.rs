@@ -322,6 +322,82 @@ fn what_is_late_and_what_has_other_code_is_asked_for_once() {
     assert_eq!(of("coded"), 1);
 }
 
+/// The slices of the runs of an asset that automation launched, oldest first: one, or from the first to the last.
+fn slices(project: &Project, asset: &str) -> Vec<String> {
+    let mut slices: Vec<String> = runs(project)
+        .iter()
+        .filter(|run| run["request"]["assets"][0] == asset)
+        .map(|run| {
+            let one = run["request"]["partition"].as_str();
+            let range = run["request"]["partition_range"].as_str();
+            one.or(range).unwrap().to_owned()
+        })
+        .collect();
+    slices.reverse();
+    slices
+}
+
+#[test]
+fn slices_that_follow_each_other_are_a_run_and_what_was_wiped_is_made_again() {
+    let project = Project::new();
+    project.write(
+        "in/sales.csv",
+        "id,region,at\n1,eu,2024-10-26T10:00:00Z\n2,us,2024-10-27T10:00:00Z\n3,eu,2024-10-28T10:00:00Z\n",
+    );
+    let columns = "columns: [{name: id, type: int64}, {name: region, type: utf8}, {name: at, type: \"timestamp(s, UTC)\"}]\n\
+                   destination: {resource: lake}";
+    let days = "partitions: {daily: {start: 2024-10-26, end: 2024-10-29, column: at}}";
+    let regions = "partitions: {static: {keys: [eu, us], column: region}}";
+    let file = "source: {resource: raw, path: sales.csv}";
+    for (name, source, cut, when) in [
+        ("by_day", file, days, "missing"),
+        ("by_region", file, regions, "on_missing"),
+        (
+            "followed",
+            "source: {asset: by_day}",
+            days,
+            "{on_update: [by_day]}",
+        ),
+        ("latest", "source: {asset: by_day}", days, "eager"),
+    ] {
+        project.asset(name, &format!("{source}\n{columns}\n{cut}\nautomation: {when}\n"));
+    }
+    // Together those that are made from each other slice by slice would be one run.
+    start(&project, &["by_day", "by_region"]);
+    let _server = Server::start(&project, &[]);
+    until("all are made", || in_state(&project, "succeeded") == 3);
+    assert_eq!(slices(&project, "by_day"), ["2024-10-26...2024-10-28"]);
+    let mut values = slices(&project, "by_region");
+    values.sort();
+    assert_eq!(values, ["eu", "us"]);
+    start(&project, &["followed", "latest"]);
+    until("the day that ended last is made", || {
+        in_state(&project, "succeeded") == 4
+    });
+    assert_eq!(slices(&project, "latest"), ["2024-10-28"]);
+    wait();
+    assert_eq!(
+        slices(&project, "followed"),
+        [""; 0],
+        "nothing was loaded since it was started"
+    );
+    project
+        .tidegate(&["asset", "wipe", "by_day", "--partition", "2024-10-27", "--yes"])
+        .succeeded();
+    until("it is seen, made again, and goes down", || {
+        slices(&project, "by_day").len() == 2 && in_state(&project, "succeeded") >= 5
+    });
+    assert_eq!(slices(&project, "by_day")[1], "2024-10-27");
+    wait();
+    let last = &runs(&project)[0]["request"];
+    assert_eq!(last["partition"], "2024-10-27", "{last}");
+    assert!(
+        last["assets"].as_array().unwrap().contains(&"followed".into()),
+        "{last}"
+    );
+    assert_eq!(slices(&project, "latest"), ["2024-10-28"]);
+}
+
 #[test]
 fn what_is_wrong_with_one_asset_holds_up_no_other() {
     let project = chain(Project::new());
