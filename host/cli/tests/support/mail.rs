@@ -59,11 +59,11 @@ fn serve(stream: &TcpStream, taken: &Mutex<Vec<Mail>>) -> std::io::Result<()> {
         let answer = match word.to_ascii_uppercase().as_str() {
             "EHLO" => "250-mail.test\r\n250 AUTH PLAIN",
             "AUTH" => {
-                mail.login = rest.trim_start_matches("PLAIN ").to_owned();
+                mail.login = rest.trim_start_matches("PLAIN ").into();
                 "235 welcome"
             }
             "MAIL" => {
-                mail.from = rest.to_owned();
+                mail.from = rest.into();
                 "250 ok"
             }
             "RCPT" => {

@@ -95,13 +95,13 @@ impl Incidents {
     pub(super) fn changes(self) -> (Vec<Incident>, Vec<Incident>) {
         let open: BTreeSet<&Key> = self.known.keys().collect();
         let (open, closed): (Vec<_>, Vec<_>) = self.touched.iter().partition(|(key, _)| open.contains(key));
-        let cloned = |changed: Vec<(&Key, &Incident)>| {
+        let kept = |changed: Vec<(&Key, &Incident)>| {
             changed
                 .into_iter()
                 .map(|(_, incident)| incident.clone())
                 .collect()
         };
-        (cloned(open), cloned(closed))
+        (kept(open), kept(closed))
     }
 }
 
