@@ -4,24 +4,29 @@
 
 mod support;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::Utc;
 
 use support::Project;
 use support::postgres_server::PostgresServer;
+use support::relay::{Moment, Relay};
 use support::runs::{assert_true, queue, shown, wait_for};
 use support::server::Server;
 use support::ticks::{instant, none_lost_and_none_doubled, runs, schedule, ticks, until};
 
 /// Rows of each asset; a checkpoint comes with each batch, so that each run asks the state all the time.
-const ROWS: usize = 60_000;
+const ROWS: usize = 40_000;
 const BATCH_ROWS: usize = 100;
 
 const ASSETS: [&str; 3] = ["orders", "returns", "visits"];
 
-/// A run is queued again three times at most; each crash may take one of them.
-const CRASHES: u64 = 2;
+/// An attempt whose state is lost is made again.
+const RETRY: &str = "retry: {max_attempts: 10, backoff: constant, first_delay: 100ms}";
+
+/// Commits between the beginning of the runs and a crash.
+const COMMITS: usize = 20;
 
 fn project() -> Project {
     let project = Project::small();
@@ -39,10 +44,19 @@ fn project() -> Project {
                  columns: [{{name: id, type: int64}}]\n\
                  destination: {{resource: lake, load: append}}\n\
                  checkpoint: {{every_rows: {BATCH_ROWS}}}\n\
-                 retry: {{max_attempts: 10, backoff: constant, first_delay: 100ms}}"
+                 {RETRY}"
             ),
         );
     }
+    project.asset(
+        "small",
+        &format!(
+            "source: {{resource: raw, path: small.csv}}\n\
+             columns: [{{name: id, type: int64}}]\n\
+             destination: {{resource: lake, load: replace}}\n\
+             {RETRY}"
+        ),
+    );
     schedule(
         &project,
         "often",
@@ -53,17 +67,27 @@ fn project() -> Project {
 
 #[test]
 fn runs_and_ticks_outlive_a_crash_of_the_states_server() {
-    let state = PostgresServer::start();
+    let state = Arc::new(PostgresServer::start());
+    let relay = Relay::to(&state.url());
     let project = project().with("TIDEGATE_STATE", &state.url());
-    let server = Server::start(&project, &[]);
+    project.tidegate(&["runs", "list"]).succeeded();
+    let mut command = project.command(&["serve"]);
+    command.env("TIDEGATE_STATE", relay.address(&state.url()));
+    let server = Server(command.spawn().unwrap());
     let queued = ASSETS.map(|asset| queue(&project, &[asset]));
     let state_of = |run: &str| shown(&project, run)["run"]["state"].as_str().unwrap().to_owned();
-    for crash in 1..=CRASHES {
+    // In the middle of a transaction: one that is lost, and one that is kept and not heard of.
+    for moment in [Moment::Before, Moment::After] {
         until("all of them go on", || {
             queued.iter().all(|run| state_of(run) == "running").then_some(())
         });
-        std::thread::sleep(Duration::from_millis(250 * crash));
-        state.crash_and_restart();
+        let (server, back) = (state.clone(), Arc::new(AtomicBool::new(false)));
+        let told = back.clone();
+        relay.at_commit(COMMITS, moment, move || {
+            server.crash_and_restart();
+            told.store(true, Ordering::SeqCst);
+        });
+        until("the server is back", || back.load(Ordering::SeqCst).then_some(()));
         let still = queued.iter().filter(|run| state_of(run) != "succeeded").count();
         assert!(still > 0, "nothing went on when the server crashed");
     }
@@ -95,8 +119,14 @@ fn runs_and_ticks_outlive_a_crash_of_the_states_server() {
     });
     server.stop();
     none_lost_and_none_doubled(&project, "often");
-    for run in runs(&project, "often") {
-        assert_true(&shown(&project, run["id"].as_str().unwrap()));
-    }
+    let launched = runs(&project, "often");
+    let launched = launched.iter().map(|run| run["id"].as_str().unwrap());
+    let broken = launched.chain(queued.iter().map(String::as_str)).filter(|run| {
+        let shown = shown(&project, run);
+        assert_true(&shown);
+        let attempts = shown["partitions"][0]["attempts"].as_array().unwrap();
+        attempts.len() > 1 || shown["run"]["recoveries"] != 0
+    });
+    assert!(broken.count() > 0, "nobody felt the crashes");
     assert_eq!(project.lines("small"), ["1", "2"]);
 }
