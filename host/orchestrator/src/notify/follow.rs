@@ -112,7 +112,9 @@ pub(super) async fn look(
         return Ok(false);
     }
     // They are gone now, so each is warned of once.
-    unread.iter().for_each(|error| observer.warning(error));
+    for error in &unread {
+        observer.warning(error);
+    }
     Ok(more)
 }
 
