@@ -307,4 +307,19 @@ pub(crate) const TABLES: &[Table] = &[
         order: "sequence",
         sequence: Some("freshness_changes_sequence_seq"),
     },
+    Table {
+        name: "tokens",
+        columns: &[
+            ("id", Text),
+            ("name", Text),
+            ("role", Text),
+            ("digest", Text),
+            ("created_at", Instant),
+            ("expires_at", Instant),
+            ("revoked_at", Instant),
+            ("last_used_at", Instant),
+        ],
+        order: "id",
+        sequence: None,
+    },
 ];

@@ -42,6 +42,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod tokens;
 mod transfer;
 mod values;
 mod versions;

@@ -35,9 +35,9 @@ pub use state::{
     CheckStore, Checkpoint, Claim, Claiming, Event, EventKind, FreshnessChange, FreshnessRecord,
     FreshnessStore, Input, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
     MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
-    QueueStore, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
+    QueueStore, Role, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
     StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord,
-    TickStore, Ticked, WorkerRecord,
+    TickStore, Ticked, TokenRecord, TokenStore, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

@@ -106,7 +106,7 @@ impl Launch {
 
 impl Orchestrator {
     /// Tells the worker of this process that there are runs in the queue.
-    pub(crate) fn ring(&self) {
+    pub fn ring(&self) {
         self.bell.notify_one();
     }
 

@@ -26,4 +26,5 @@ mod slices;
 mod slots;
 mod steps;
 mod ticks;
+mod tokens;
 mod transfer;

@@ -14,6 +14,7 @@ mod queue;
 mod run;
 mod run_move;
 mod tick;
+mod token;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -39,6 +40,7 @@ pub use tick::{
     Instigator, InstigatorKind, InstigatorRecord, NewTick, TICKS_KEPT, TickFilter, TickOutcome, TickRecord,
     TickStore, Ticked,
 };
+pub use token::{Role, TokenRecord, TokenStore};
 
 /// Keeps runs, attempts, events, materializations, checkpoints and the quarantine's index.
 ///
@@ -55,6 +57,7 @@ pub trait StateStore:
     + MaintenanceStore
     + PartitionStore
     + TickStore
+    + TokenStore
     + Send
     + Sync
 {
