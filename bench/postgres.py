@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times Postgres to Parquet and Postgres to Postgres: Tidegate, DuckDB's Postgres reader, and COPY by itself.
+"""Times Postgres to Parquet and Postgres to Postgres: Tidegate, DuckDB's Postgres reader, dlt, sling, and COPY by itself.
 
 The server is that of the tests, on the same cores. All run in turns in one session. Usually called by
 `cargo xtask bench postgres`.
@@ -17,6 +17,9 @@ from measure import BENCH, WORK, Cost, Verdicts, measure, middle, prepare, pytho
 
 # The newest whose reader of Postgres is in the Python registry, which a machine without the open internet can reach.
 DUCKDB = ["duckdb==1.4.4", "duckdb-extension-postgres-scanner==1.4.4"]
+# Of each the newest of which the registry has all that it needs. Sling's own package fetches its binary from elsewhere.
+DLT = ["dlt[postgres,parquet]==1.31.0", "connectorx==0.4.6", "sqlalchemy==2.1.9"]
+SLING = ["sling-linux-amd64==1.4.11"]
 PROJECT = BENCH / "postgres"
 
 # What is promised, by issue and docs/performance.md.
@@ -70,6 +73,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=7, help="of each, after one that is not counted")
     parser.add_argument("--without-duckdb", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="dlt and sling too, which take a minute a turn")
     parser.add_argument("--strict", action="store_true", help="end with 1 if a limit is missed")
     arguments = parser.parse_args()
     tidegate, rows = str(arguments.tidegate.resolve()), arguments.rows
@@ -100,13 +104,15 @@ def main() -> None:
     }
     if peer:
         works["DuckDB to Parquet"] = [str(peer), "-c", READ, f"{server.login}/bench", str(WORK / "duckdb.parquet")]
+    if arguments.peers:
+        works |= peers(server)
     print(f"{rows:,} rows by 8 columns; {arguments.runs} runs each, in turns;")
     print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; medians, and of memory the most")
     costs: dict[str, list[Cost]] = {name: [] for name in works}
     for turn in range(arguments.runs + 1):
         for name, command in works.items():
             # Both load into a table that was not there.
-            server.ask("DROP TABLE IF EXISTS copy, piped")
+            server.ask("DROP TABLE IF EXISTS copy, piped, sling_made")
             server.ask(f"CREATE TABLE piped ({COLUMNS})")
             cost = measure(command)
             if turn > 0:
@@ -129,6 +135,30 @@ def main() -> None:
     verdicts.say("peak memory", peak, MAX_PEAK_MIB, " MiB")
     if arguments.strict and verdicts.missed:
         sys.exit(1)
+
+
+def peers(server: Server) -> dict[str, list[str]]:
+    """What dlt and sling are asked for, each with its fastest path for tables."""
+    works = {}
+    if python := python_with("dlt", DLT):
+        os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+        # dlt asks for a password, the server for none.
+        url = f"{server.login}/bench".replace("postgres://", "postgresql+psycopg2://", 1).replace("@", ":unasked@", 1)
+        for to in ("Parquet", "Postgres"):
+            works[f"dlt to {to}"] = [str(python), str(BENCH / "dlt_peer.py"), url, str(WORK / "dlt"), to.lower()]
+    if python := python_with("sling", SLING):
+        (binary,) = python.parents[1].glob("lib/*/site-packages/sling_linux_amd64/bin/sling-linux-amd64")
+        # Its Parquet writer of its own: the other is a DuckDB that it fetches.
+        os.environ |= {
+            "SLING_DISABLE_TELEMETRY": "true",
+            "SLING_DUCKDB_COMPUTE": "false",
+            "BENCH": f"{server.login}/bench?sslmode=disable",
+        }
+        run = [str(binary), "run", "--src-conn", "BENCH", "--src-stream", "public.rows"]
+        works["sling to Parquet"] = [*run, "--tgt-object", f"file://{WORK}/sling.parquet"]
+        made = ["--tgt-conn", "BENCH", "--tgt-object", "public.sling_made", "--mode", "full-refresh"]
+        works["sling to Postgres"] = [*run, *made]
+    return works
 
 
 def quoted(word: str) -> str:

@@ -108,6 +108,11 @@ fn services(action: &Action) -> Result<(), String> {
                     services::postgres::install()?;
                     let server = services::postgres::up()?;
                     let url = server.url();
+                    println!(
+                        "export {}={}",
+                        services::postgres::PROGRAMS_VARIABLE,
+                        server.programs().display()
+                    );
                     server.detach();
                     (services::postgres::URL_VARIABLE, url)
                 }

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .arg("test")
         .env("PATH", path)
         .env(postgres::URL_VARIABLE, server.url())
+        .env(postgres::PROGRAMS_VARIABLE, server.programs())
         .env(s3::URL_VARIABLE, objects.address())
         .env(s3::PROGRAM_VARIABLE, s3::program()?)
         .env(clock::LIBRARY_VARIABLE, clock)

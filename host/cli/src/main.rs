@@ -77,6 +77,8 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
         Command::Job { command } => command::job::run(project, command, output).await,
         Command::Schedule { command } => command::schedule::run(project, command, output).await,
         Command::Sensor { command } => command::sensor::run(project, command, output).await,
+        Command::Automation { command } => command::automation::run(project, command, output).await,
+        Command::Notification { command } => command::notification::run(project, command, output).await,
         Command::State { command } => command::state::run(project, command, output).await,
         Command::Clickhouse { command } => command::clickhouse::run(project, command, output).await,
         Command::Quarantine { command } => command::quarantine::run(project, command, output).await,

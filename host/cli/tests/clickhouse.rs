@@ -8,104 +8,22 @@ mod login;
 #[allow(dead_code, reason = "the tests of the connector use the rest")]
 mod proxy;
 mod support;
+#[path = "clickhouse/trial.rs"]
+mod trial;
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use clickhouse::Client;
 
-use login::{engine, new_database};
+use login::engine;
 use proxy::Fate;
+use support::server::Server;
+use support::ticks::{schedule, ticks, until};
 use support::{Project, repository};
-
-/// Databases made so far, for a name of each.
-static MADE: AtomicU32 = AtomicU32::new(0);
-
-/// Rows of a month; a checkpoint comes every 2,000 and a block holds about 1,000.
-const ROWS: u32 = 6_000;
-
-/// A project that loads two months of rows into a database of its own.
-struct Trial {
-    project: Project,
-    client: Client,
-}
-
-impl Trial {
-    async fn new(url: &str, load: &str, rest: &str) -> Self {
-        let (direct, user, password) = engine();
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let database = format!("cli_{}_{number}", std::process::id());
-        let client = new_database(&direct, &database).await;
-        let project = Project::new().with("TIDEGATE_SECRET_WAREHOUSE", &password);
-        project.write(
-            "schemas/project.yaml",
-            "apiVersion: tidegate/v1\nkind: Project\nname: trial\nbatch_rows: 500\n",
-        );
-        project.write(
-            "schemas/resources/warehouse.yaml",
-            format!(
-                "apiVersion: tidegate/v1\nkind: Resource\nname: warehouse\ntype: clickhouse\n\
-                 config: {{url: \"{url}\", database: {database}, user: {user}, password: \"${{secret:WAREHOUSE}}\"}}\n"
-            ),
-        );
-        project.asset(
-            "orders",
-            &format!(
-                "source: {{resource: raw, path: orders.csv}}
-columns:
-  - {{name: id, type: int64, key: true}}
-  - {{name: name, type: utf8}}
-  - {{name: at, type: \"timestamp(ms, UTC)\", nullable: false}}
-  - {{name: amount, type: int64}}
-destination: {{resource: warehouse, load: {load}, block: 64KiB}}
-checkpoint: {{every_rows: 2000}}
-{rest}"
-            ),
-        );
-        let trial = Self { project, client };
-        trial.give(1);
-        trial
-    }
-
-    /// Rows of both months; most keys are those of before, each with a new amount.
-    fn give(&self, generation: u32) {
-        let mut text = String::from("id,name,at,amount\n");
-        for row in 0..ROWS * 2 {
-            let id = row + generation * 100;
-            let month = row % 2 + 1;
-            // Writing into text does not fail.
-            let _ = writeln!(
-                text,
-                "{id},name of order {id} in words,2024-0{month}-15T00:00:00Z,{generation}"
-            );
-        }
-        self.project.write("in/orders.csv", text);
-    }
-
-    async fn content(&self) -> String {
-        let query = "SELECT count(), sum(amount), sum(cityHash64(id, name, at, amount)) FROM orders FINAL";
-        let plain = query.trim_end_matches(" FINAL");
-        let engine = self
-            .text("SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'orders'");
-        let query = if engine.await.starts_with("Replacing") {
-            query
-        } else {
-            plain
-        };
-        self.text(query).await
-    }
-
-    async fn text(&self, query: &str) -> String {
-        let mut cursor = self.client.query_raw(query).fetch_bytes("TabSeparated").unwrap();
-        String::from_utf8(cursor.collect().await.unwrap().to_vec())
-            .unwrap()
-            .trim_end()
-            .to_owned()
-    }
-}
+use trial::{ROWS, Trial};
 
 /// A moment of a load: at the statement with this in it, the so-manieth, before or after the engine does it.
 struct Moment {
@@ -480,6 +398,59 @@ async fn operators_see_partitions_sizes_and_the_servers_health() {
     project
         .tidegate(&["clickhouse", "size", "aside"])
         .failed(2, "cli.not_clickhouse");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_merges_the_parts_of_a_table() {
+    // What the engine merges by itself is kept out of the way.
+    let apart = "append, time: at, settings: {max_bytes_to_merge_at_max_space_in_pool: 1}";
+    let trial = Trial::new(&engine().0, apart, "").await;
+    let project = &trial.project;
+    project.asset("aside", "source: {resource: raw, path: orders.csv}\ncolumns: [{name: id, type: int64}]\ndestination: {resource: lake}");
+    project.tidegate(&["run", "orders"]).succeeded();
+    let parts =
+        "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'orders' AND active";
+    let count = async || trial.text(parts).await.parse::<u32>().unwrap();
+    assert!(count().await > 2, "there is nothing to merge");
+    let before = trial.content().await;
+    schedule(project, "merges", "every: 1s\nmaintenance: {optimize: [orders]}");
+    schedule(
+        project,
+        "wrong",
+        "every: 1s\nenabled: true\nmaintenance: {optimize: [aside]}",
+    );
+    let server = Server::start(project, &[]);
+    let failed = until("an asset without parts is told", || ticks(project, "wrong").pop());
+    assert_eq!(failed["outcome"], "failed");
+    assert_eq!(failed["error"]["code"], "schedule.optimize");
+    // A schedule that is off leaves the table as it is.
+    assert!(ticks(project, "merges").is_empty());
+    assert!(count().await > 2);
+    project.tidegate(&["schedule", "start", "merges"]).succeeded();
+    let done = until("a tick merges", || ticks(project, "merges").pop());
+    assert_eq!(done["outcome"], "launched", "{done:#}");
+    let left = serde_json::json!({"orders": {"partitions": 2, "parts": 2}});
+    assert_eq!(done["result"], left);
+    assert_eq!(count().await, 2);
+    assert_eq!(trial.content().await, before);
+    // What is loaded meanwhile is merged at a later tick.
+    trial.give(2);
+    project.tidegate(&["run", "orders"]).succeeded();
+    let rows = trial.content().await;
+    assert!(rows.starts_with(&format!("{}\t", ROWS * 4)), "{rows}");
+    let loaded = chrono::Utc::now();
+    until("a tick behind the load is done", || {
+        let last = ticks(project, "merges").pop()?;
+        (support::ticks::instant(&last) > loaded).then_some(())
+    });
+    assert_eq!(count().await, 2);
+    assert_eq!(trial.content().await, rows);
+    server.stop();
+    // The same by hand is a tick too.
+    let by_hand = project.json(&["schedule", "trigger", "merges"]);
+    assert_eq!(by_hand, left);
+    let last = ticks(project, "merges").pop().unwrap();
+    assert_eq!((&last["by_hand"], &last["result"]), (&true.into(), &left));
 }
 
 #[tokio::test(flavor = "multi_thread")]

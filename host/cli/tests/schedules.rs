@@ -3,8 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
@@ -14,81 +13,7 @@ use serde_json::Value;
 
 use support::Project;
 use support::server::Server;
-
-fn schedule(project: &Project, name: &str, text: &str) {
-    project.write(
-        &format!("schemas/schedules/{name}.yaml"),
-        format!("apiVersion: tidegate/v1\nkind: Schedule\nname: {name}\n{text}\n"),
-    );
-}
-
-/// Every tick, oldest first.
-fn ticks(project: &Project, name: &str) -> Vec<Value> {
-    let Value::Array(mut ticks) = project.json(&["schedule", "ticks", name, "--limit", "1000"]) else {
-        panic!("no list")
-    };
-    ticks.reverse();
-    ticks
-}
-
-fn of_outcome(ticks: &[Value], outcome: &str) -> usize {
-    ticks.iter().filter(|tick| tick["outcome"] == outcome).count()
-}
-
-fn instant(tick: &Value) -> DateTime<Utc> {
-    tick["scheduled_at"].as_str().unwrap().parse().unwrap()
-}
-
-/// The runs of a schedule, newest first.
-fn runs(project: &Project, name: &str) -> Vec<Value> {
-    let tag = format!("tidegate/schedule={name}");
-    let runs = project.json(&["runs", "list", "--tag", &tag, "--limit", "1000"]);
-    runs.as_array().unwrap().clone()
-}
-
-#[track_caller]
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_mins(2), "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// One tick for each second from the first to the last, and one run under the key of each.
-#[track_caller]
-fn none_lost_and_none_doubled(project: &Project, name: &str) -> usize {
-    let ticks = ticks(project, name);
-    let instants: Vec<_> = ticks.iter().map(instant).collect();
-    for pair in instants.windows(2) {
-        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{pair:?}");
-    }
-    assert_eq!(of_outcome(&ticks, "launched"), ticks.len(), "{ticks:#?}");
-    let runs = runs(project, name);
-    let keys: BTreeSet<String> = runs
-        .iter()
-        .map(|run| run["run_key"].as_str().unwrap().to_owned())
-        .collect();
-    let expected: BTreeSet<String> = instants
-        .iter()
-        .map(|at| {
-            let at = at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-            format!("schedule:{name}:{at}")
-        })
-        .collect();
-    assert_eq!(runs.len(), ticks.len());
-    assert_eq!(keys, expected);
-    let told: BTreeSet<&str> = ticks
-        .iter()
-        .map(|tick| tick["runs"][0].as_str().unwrap())
-        .collect();
-    let there: BTreeSet<&str> = runs.iter().map(|run| run["id"].as_str().unwrap()).collect();
-    assert_eq!(told, there);
-    ticks.len()
-}
+use support::ticks::{instant, none_lost_and_none_doubled, of_outcome, runs, schedule, ticks, until};
 
 #[test]
 fn leaders_that_are_killed_lose_and_double_no_tick() {
@@ -360,6 +285,19 @@ fn a_preview_shows_the_slice_that_had_ended_at_the_tick() {
     let queued = project.json(&["schedule", "trigger", "daily"]);
     assert_eq!(queued["runs"].as_array().unwrap().len(), 1);
     assert_eq!(runs(&project, "daily").len(), 1);
+    let by_hand = ticks(&project, "daily");
+    assert_eq!(by_hand[0]["runs"], queued["runs"]);
+    assert_eq!(by_hand[0]["by_hand"], true);
+    let listed = project.tidegate(&["schedule", "ticks", "daily"]).succeeded();
+    assert!(listed.stdout.contains("by hand"), "{}", listed.stdout);
+    // One that cannot be is told too.
+    schedule(&project, "wrong", "every: 1h\nmaintenance: {optimize: [small]}");
+    project
+        .tidegate(&["schedule", "trigger", "wrong"])
+        .failed(3, "schedule.optimize");
+    let failed = &ticks(&project, "wrong")[0];
+    assert_eq!(failed["outcome"], "failed");
+    assert_eq!(failed["error"]["code"], "schedule.optimize");
     let jobs = project.json(&["job", "list"]);
     assert_eq!(jobs[0]["wanted"]["assets"], serde_json::json!(["days", "small"]));
 }

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use support::Project;
 use support::server::Server;
+use support::ticks::{runs_of, until};
 
 fn sensor(project: &Project, name: &str, text: &str) {
     project.write(
@@ -29,27 +30,13 @@ fn ticks(project: &Project, name: &str) -> Vec<Value> {
 
 /// The runs of a sensor, newest first.
 fn runs(project: &Project, name: &str) -> Vec<Value> {
-    let tag = format!("tidegate/sensor={name}");
-    let runs = project.json(&["runs", "list", "--tag", &tag, "--limit", "1000"]);
-    runs.as_array().unwrap().clone()
+    runs_of(project, "sensor", name)
 }
 
 fn keys(runs: &[Value]) -> BTreeSet<String> {
     runs.iter()
         .map(|run| run["run_key"].as_str().unwrap().to_owned())
         .collect()
-}
-
-#[track_caller]
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_mins(2), "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// Waits for so many looks beyond those that there are.

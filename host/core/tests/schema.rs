@@ -23,6 +23,9 @@ fn outcome(loaded: Result<LoadedProject, Errors>) -> String {
                 let sensors = values(&project.sensors);
                 writeln!(text, "{jobs:#?}\n{schedules:#?}\n{sensors:#?}").unwrap();
             }
+            if !project.notifications.is_empty() {
+                writeln!(text, "{:#?}", values(&project.notifications)).unwrap();
+            }
             text
         }
         Err(errors) => errors.0.iter().fold(String::new(), |mut text, error| {

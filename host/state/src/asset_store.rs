@@ -14,12 +14,12 @@ impl AssetStore for SqlStateStore {
         Ok(versions::list(self.pool(), assets).await?)
     }
 
-    async fn slice_version(
+    async fn slice_versions_of(
         &self,
         asset: &AssetName,
-        partition: &PartitionKey,
-    ) -> Result<Option<SliceVersion>> {
-        Ok(versions::one(self.pool(), asset, partition).await?)
+        partitions: &[PartitionKey],
+    ) -> Result<Vec<SliceVersion>> {
+        Ok(versions::of(self.pool(), asset, partitions).await?)
     }
 
     async fn report(&self, told: &Report) -> Result<Kept<RunId>> {

@@ -87,6 +87,8 @@ macro_rules! insert {
         .bind(crate::values::instant(result.at))
         .execute(&mut *$tx)
         .await?;
+        let told = tidegate_core::port::Outcome::Check(result.clone());
+        crate::outcomes::insert!($tx, &told, result.at);
     }};
 }
 pub(crate) use insert;

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tidegate_core::Result;
 use tidegate_core::plan::{AssetName, FreshnessStatus};
-use tidegate_core::port::{FreshnessChange, FreshnessRecord, FreshnessStore, Leader};
+use tidegate_core::port::{FreshnessChange, FreshnessRecord, FreshnessStore, Leader, Outcome};
 
 use crate::error::StateError;
 use crate::leader::unless_leads_return;
+use crate::outcomes;
 use crate::pool::Pool;
 use crate::store::SqlStateStore;
 use crate::values::{from_text, instant};
@@ -106,6 +107,7 @@ async fn keep(
             .bind(instant(change.at))
             .execute(&mut *tx)
             .await?;
+            outcomes::insert!(tx, &Outcome::Freshness(change.clone()), change.at);
         }
     });
     Ok(true)

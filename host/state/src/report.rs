@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 use sqlx::types::{Json, Uuid};
 use tidegate_core::plan::{Epoch, RangeState, RunId, WorkerId};
 use tidegate_core::port::{
-    AttemptKey, Event, EventKind, Inserted, Kept, LoadReceipt, Materialization, Report, Reported, TaskCounts,
-    Watermark,
+    AttemptKey, Event, EventKind, Inserted, Kept, LoadReceipt, Materialization, Outcome, Report, Reported,
+    RunEnd, RunState, TaskCounts, Watermark,
 };
 
 use crate::error::StateError;
 use crate::pool::Pool;
 use crate::ranges::adopt;
 use crate::values::instant;
-use crate::{events, materializations, runs};
+use crate::{events, materializations, outcomes, runs};
 
 /// A run that was carried out elsewhere has ended when it becomes known.
 const END: &str = "UPDATE runs SET state = 'succeeded', started_at = $1, finished_at = $1 WHERE id = $2";
@@ -86,6 +86,13 @@ pub(crate) async fn keep(pool: &Pool, told: &Report) -> Result<Kept<RunId>, Stat
             let loaded = materialization(told, Epoch(epoch), rows, bytes, watermark);
             let loaded = materializations::Columns::of(&loaded)?;
             materializations::insert!(tx, attempt, &loaded);
+            let end = RunEnd {
+                run: told.run.id,
+                state: RunState::Succeeded,
+                error: None,
+                at: told.run.at,
+            };
+            outcomes::insert!(tx, &Outcome::Run(end), told.run.at);
             sqlx::query("UPDATE run_partitions SET state = 'succeeded' WHERE run = $1")
                 .bind(told.run.id.0)
                 .execute(&mut *tx)

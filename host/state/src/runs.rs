@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 use sqlx::types::Json;
-use tidegate_core::port::{Inserted, NewRun, RunMove, RunState};
+use tidegate_core::port::{Inserted, NewRun, RunMove};
 
 use crate::error::StateError;
-use crate::events;
 use crate::pool::Pool;
-use crate::values::{instant, to_json};
+use crate::values::to_json;
 
 /// How many rows one INSERT takes, well below what either database allows in parameters.
 pub(crate) const ROWS_PER_INSERT: usize = 1_000;
@@ -130,23 +129,20 @@ pub(crate) async fn insert_one(pool: &Pool, run: &NewRun) -> Result<Inserted, St
     Ok(in_transaction!(pool, |tx, _dialect| { insert!(tx, &columns) }))
 }
 
-/// The event is of the same transaction: whoever sees the run moved sees by whom.
-pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, StateError> {
-    let error = change
-        .error
-        .as_ref()
-        .map(|error| to_json("the run's error", error))
-        .transpose()?;
-    let at = instant(change.at);
-    // Of a worker that queues its own run, nothing was lost.
-    let recovered = change.to == RunState::Queued && !change.from.ended() && change.holder.is_none();
-    let worker = match change.to {
-        RunState::Queued => change.reserved.as_ref(),
-        _ => Some(&change.by),
-    };
-    // Only a worker that starts a run becomes its holder; who ends or cancels one does not.
-    let takes = matches!(change.to, RunState::Queued | RunState::Starting);
-    let moved = in_transaction!(pool, |tx, dialect| {
+/// Moves a run in a transaction of more, with its event: whoever sees the run moved sees by whom. Answers whether it was
+/// where the move begins.
+macro_rules! step {
+    ($tx:ident, $dialect:ident, $change:expr) => {{
+        let change: &tidegate_core::port::RunMove = $change;
+        let error = change.error.as_ref();
+        let error = error.map(|error| crate::values::to_json("the run's error", error));
+        let error = error.transpose()?;
+        let at = crate::values::instant(change.at);
+        let queued = change.to == tidegate_core::port::RunState::Queued;
+        let starting = change.to == tidegate_core::port::RunState::Starting;
+        // Of a worker that queues its own run, nothing was lost.
+        let recovered = queued && !change.from.ended() && change.holder.is_none();
+        let worker = if queued { change.reserved.as_ref() } else { Some(&change.by) };
         let moved = sqlx::query(
             "UPDATE runs SET state = $1, updated_at = $2, error = $3,
                     worker = CASE WHEN $4 THEN $5 ELSE worker END,
@@ -161,37 +157,51 @@ pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, Sta
         .bind(change.to.text())
         .bind(at)
         .bind(&error)
-        .bind(takes)
+        // Only a worker that starts a run becomes its holder; who ends or cancels one does not.
+        .bind(queued || starting)
         .bind(worker.map(|worker| worker.0.as_str()))
-        .bind(change.to == RunState::Starting)
+        .bind(starting)
         .bind(change.to.ended())
         .bind(i64::from(recovered))
         .bind(change.run.0)
         .bind(change.from.text())
-        .bind(change.seen.map(instant))
+        .bind(change.seen.map(crate::values::instant))
         .bind(change.holder.as_ref().map(|worker| worker.0.as_str()))
-        .bind(change.to == RunState::Queued)
+        .bind(queued)
         .bind(change.reserved.is_some())
-        .execute(&mut *tx)
+        .execute(&mut *$tx)
         .await?
         .rows_affected();
         if moved == 1 {
             // What was not tried when the run ended is skipped; what was skipped is tried when it goes on again.
-            let (from, to) = match change.to {
-                RunState::Queued => ("skipped", "pending"),
-                _ => ("pending", "skipped"),
-            };
-            if change.to.ended() || change.to == RunState::Queued {
+            let (from, to) = if queued { ("skipped", "pending") } else { ("pending", "skipped") };
+            if change.to.ended() || queued {
                 sqlx::query("UPDATE run_partitions SET state = $1 WHERE run = $2 AND state = $3")
                     .bind(to)
                     .bind(change.run.0)
                     .bind(from)
-                    .execute(&mut *tx)
+                    .execute(&mut *$tx)
                     .await?;
             }
-            events::insert!(tx, dialect, &change.event());
+            crate::events::insert!($tx, $dialect, &change.event());
+            if change.to.ended() {
+                let end = tidegate_core::port::RunEnd {
+                    run: change.run,
+                    state: change.to,
+                    error: change.error.clone(),
+                    at: change.at,
+                };
+                let outcome = tidegate_core::port::Outcome::Run(end);
+                crate::outcomes::insert!($tx, &outcome, change.at);
+            }
         }
-        moved
-    });
-    Ok(moved == 1)
+        moved == 1
+    }};
+}
+pub(crate) use step;
+
+pub(crate) async fn set_state(pool: &Pool, change: &RunMove) -> Result<bool, StateError> {
+    Ok(in_transaction!(pool, |tx, dialect| {
+        step!(tx, dialect, change)
+    }))
 }

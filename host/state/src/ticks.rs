@@ -1,4 +1,5 @@
-//! Ticks of schedules and sensors: each one transaction under the leader's fence, with its runs and cursor.
+//! Ticks of schedules and sensors: each one transaction with its runs and cursor, under the leader's fence but where somebody
+//! asked for it.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -74,6 +75,10 @@ impl TickStore for SqlStateStore {
         Ok(keep(&self.pool, leader, tick).await?)
     }
 
+    async fn keep_tick_by_hand(&self, tick: &NewTick) -> Result<Vec<(RunId, Inserted)>> {
+        Ok(keep_by_hand(&self.pool, tick).await?)
+    }
+
     async fn release_tick(
         &self,
         leader: &Leader,
@@ -110,26 +115,73 @@ fn new_runs(launched: &[(RunId, Inserted)]) -> Vec<RunId> {
         .collect()
 }
 
+/// What a tick keeps as documents, and its runs, as columns.
+struct Columns<'a> {
+    tick: &'a NewTick,
+    runs: Vec<runs::Columns<'a>>,
+    reason: Option<String>,
+    result: Option<Json<Value>>,
+    error: Option<Json<Value>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(tick: &'a NewTick) -> Result<Self, StateError> {
+        let runs = tick.runs.iter().map(runs::Columns::of);
+        let result = tick.result.as_ref();
+        let result = result.map(|result| to_json("a tick's result", result));
+        let error = tick.error.as_ref().map(|error| to_json("a tick's error", error));
+        Ok(Self {
+            tick,
+            runs: runs.collect::<Result<_, _>>()?,
+            // A reason may quote what a plugin or a server said.
+            reason: tick.reason.as_ref().map(|text| text.replace('\0', "\u{fffd}")),
+            result: result.transpose()?,
+            error: error.transpose()?,
+        })
+    }
+}
+
+/// Inserts a tick under its number, and deletes those that are too old.
+macro_rules! insert {
+    ($tx:ident, $columns:ident, $sequence:ident, $launched:ident, $by_hand:literal) => {
+        let tick = $columns.tick;
+        sqlx::query(
+            "INSERT INTO ticks (kind, name, sequence, scheduled_at, at, outcome, reason, runs, result, error, by_hand)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(tick.instigator.kind.text())
+        .bind(tick.instigator.name.as_str())
+        .bind($sequence)
+        .bind(instant(tick.scheduled_at))
+        .bind(instant(tick.at))
+        .bind(tick.outcome.text())
+        .bind($columns.reason.as_deref())
+        .bind(to_json("a tick's runs", &new_runs(&$launched))?)
+        .bind(&$columns.result)
+        .bind(&$columns.error)
+        .bind($by_hand)
+        .execute(&mut *$tx)
+        .await?;
+        sqlx::query(
+            "DELETE FROM ticks WHERE kind = $1 AND name = $2 AND sequence <= $3 AND outcome <> 'buffered'",
+        )
+        .bind(tick.instigator.kind.text())
+        .bind(tick.instigator.name.as_str())
+        .bind($sequence - TICKS_KEPT)
+        .execute(&mut *$tx)
+        .await?;
+    };
+}
+
 async fn keep(pool: &Pool, leader: &Leader, tick: &NewTick) -> Result<Ticked, StateError> {
     let which = &tick.instigator;
-    let columns = tick.runs.iter().map(runs::Columns::of);
-    let columns: Vec<_> = columns.collect::<Result<_, _>>()?;
-    let result = tick
-        .result
-        .as_ref()
-        .map(|result| to_json("a tick's result", result));
-    let result = result.transpose()?;
-    let error = tick.error.as_ref().map(|error| to_json("a tick's error", error));
-    let error = error.transpose()?;
-    // A reason may quote what a plugin or a server said.
-    let reason = tick.reason.as_ref().map(|text| text.replace('\0', "\u{fffd}"));
+    let columns = Columns::of(tick)?;
     if tick.cursor.as_ref().is_some_and(|cursor| cursor.contains('\0')) {
         return Err(StateError::Value {
             what: "a cursor",
             reason: "it holds a NUL character".to_owned(),
         });
     }
-    let scheduled_at = instant(tick.scheduled_at);
     let launched = in_transaction!(pool, |tx, dialect| {
         unless_leads_return!(tx, dialect, leader, Ticked::NotLeading);
         // A clock that goes back never makes a schedule due again. A sensor looks by the clock, whatever it says.
@@ -141,7 +193,7 @@ async fn keep(pool: &Pool, leader: &Leader, tick: &NewTick) -> Result<Ticked, St
                AND (kind = 'sensor' OR last_tick_at IS NULL OR last_tick_at < $1)
              RETURNING sequence",
         )
-        .bind(scheduled_at)
+        .bind(instant(tick.scheduled_at))
         .bind(tick.cursor.as_deref())
         .bind(tick.outcome == TickOutcome::Failed)
         .bind(which.kind.text())
@@ -152,34 +204,35 @@ async fn keep(pool: &Pool, leader: &Leader, tick: &NewTick) -> Result<Ticked, St
         let Some(sequence) = sequence else {
             return Ok(Ticked::Stale);
         };
-        let launched = insert_runs!(tx, &columns);
-        sqlx::query(
-            "INSERT INTO ticks (kind, name, sequence, scheduled_at, at, outcome, reason, runs, result, error)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
-        .bind(which.kind.text())
-        .bind(which.name.as_str())
-        .bind(sequence)
-        .bind(scheduled_at)
-        .bind(instant(tick.at))
-        .bind(tick.outcome.text())
-        .bind(reason.as_deref())
-        .bind(to_json("a tick's runs", &new_runs(&launched))?)
-        .bind(&result)
-        .bind(&error)
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query(
-            "DELETE FROM ticks WHERE kind = $1 AND name = $2 AND sequence <= $3 AND outcome <> 'buffered'",
-        )
-        .bind(which.kind.text())
-        .bind(which.name.as_str())
-        .bind(sequence - TICKS_KEPT)
-        .execute(&mut *tx)
-        .await?;
+        for change in &tick.cancels {
+            if !runs::step!(tx, dialect, change) {
+                return Ok(Ticked::Stale);
+            }
+        }
+        let launched = insert_runs!(tx, &columns.runs);
+        insert!(tx, columns, sequence, launched, false);
         launched
     });
     Ok(Ticked::Kept(launched))
+}
+
+async fn keep_by_hand(pool: &Pool, tick: &NewTick) -> Result<Vec<(RunId, Inserted)>, StateError> {
+    let columns = Columns::of(tick)?;
+    Ok(in_transaction!(pool, |tx, _dialect| {
+        let sequence: i64 = sqlx::query_scalar(
+            "INSERT INTO instigators AS i (kind, name, since, sequence, failures) VALUES ($1, $2, $3, 1, 0)
+             ON CONFLICT (kind, name) DO UPDATE SET sequence = i.sequence + 1
+             RETURNING sequence",
+        )
+        .bind(tick.instigator.kind.text())
+        .bind(tick.instigator.name.as_str())
+        .bind(instant(tick.at))
+        .fetch_one(&mut *tx)
+        .await?;
+        let launched = insert_runs!(tx, &columns.runs);
+        insert!(tx, columns, sequence, launched, true);
+        launched
+    }))
 }
 
 async fn release(
@@ -223,6 +276,7 @@ struct Row {
     runs: Json<Value>,
     result: Option<Json<Value>>,
     error: Option<Json<Value>>,
+    by_hand: bool,
 }
 
 impl TryFrom<Row> for TickRecord {
@@ -234,6 +288,7 @@ impl TryFrom<Row> for TickRecord {
             sequence: row.sequence,
             scheduled_at: row.scheduled_at,
             at: row.at,
+            by_hand: row.by_hand,
             outcome: from_text("tick outcome", &row.outcome, TickOutcome::parse)?,
             reason: row.reason,
             runs: from_json("a tick's runs", row.runs)?,
@@ -246,7 +301,8 @@ impl TryFrom<Row> for TickRecord {
 async fn list(pool: &Pool, which: &Instigator, filter: &TickFilter) -> Result<Vec<TickRecord>, StateError> {
     let rows: Vec<Row> = on_pool!(pool, |db| {
         let mut query = QueryBuilder::new(
-            "SELECT sequence, scheduled_at, at, outcome, reason, runs, result, error FROM ticks WHERE kind = ",
+            "SELECT sequence, scheduled_at, at, outcome, reason, runs, result, error, by_hand
+             FROM ticks WHERE kind = ",
         );
         query
             .push_bind(which.kind.text())

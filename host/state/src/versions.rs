@@ -1,5 +1,7 @@
 //! The newest materialization of each slice, in short.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::QueryBuilder;
@@ -74,21 +76,31 @@ pub(crate) async fn list(pool: &Pool, assets: &[AssetName]) -> Result<Vec<SliceV
     Ok(found)
 }
 
-pub(crate) async fn one(
+/// So many keys at once, each found by the primary key of the newest ones.
+pub(crate) async fn of(
     pool: &Pool,
     asset: &AssetName,
-    partition: &PartitionKey,
-) -> Result<Option<SliceVersion>, StateError> {
-    let row: Option<Row> = on_pool!(pool, |db| {
-        sqlx::query_as(
-            "SELECT m.asset, m.partition_key, m.epoch, m.run, m.at, m.load, m.code_version, m.inputs
-             FROM materializations m
-             WHERE m.asset = $1 AND m.partition_key = $2 ORDER BY m.epoch DESC LIMIT 1",
-        )
-        .bind(asset.as_str())
-        .bind(partition.0.as_str())
-        .fetch_optional(db)
-        .await?
-    });
-    row.map(SliceVersion::try_from).transpose()
+    partitions: &[PartitionKey],
+) -> Result<Vec<SliceVersion>, StateError> {
+    let keys: BTreeSet<&str> = partitions.iter().map(|key| key.0.as_str()).collect();
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let mut found: Vec<SliceVersion> = Vec::new();
+    for some in keys.chunks(ROWS_PER_INSERT) {
+        let rows: Vec<Row> = on_pool!(pool, |db| {
+            let mut select = QueryBuilder::new(NEWEST);
+            select.push(" = ").push_bind(asset.as_str());
+            select.push(" AND n.partition_key IN (");
+            let mut each = select.separated(", ");
+            for key in some {
+                each.push_bind(*key);
+            }
+            select.push(") ORDER BY n.partition_key");
+            let one = some.len() == 1;
+            select.build_query_as().persistent(one).fetch_all(db).await?
+        });
+        for row in rows {
+            found.push(row.try_into()?);
+        }
+    }
+    Ok(found)
 }

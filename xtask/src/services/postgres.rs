@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::daemon::gone;
@@ -10,6 +10,9 @@ use super::{apt_install, folder, folder_of, free_port, is_root, new_data_folder,
 
 /// The variable in which tests look for the server's URL.
 pub(crate) const URL_VARIABLE: &str = "TIDEGATE_TEST_POSTGRES_URL";
+
+/// The variable in which tests that kill a server look for the folder of the programs that make one.
+pub(crate) const PROGRAMS_VARIABLE: &str = "TIDEGATE_TEST_POSTGRES_PROGRAMS";
 
 /// How often to try with another port where the first one was taken meanwhile.
 const START_ATTEMPTS: u32 = 3;
@@ -45,6 +48,11 @@ impl Running {
     /// Where to connect, as superuser and without a password.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.server.port)
+    }
+
+    /// The folder of its programs.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.server.programs
     }
 
     /// Lets the server run on, until [`down`].

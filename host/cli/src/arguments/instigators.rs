@@ -83,7 +83,7 @@ pub(crate) enum ScheduleCommand {
         #[arg(long, value_name = "INSTANT")]
         at: Option<DateTime<Utc>>,
     },
-    /// Launch now what a tick launches, beside the ticks.
+    /// Do now what a tick does, and keep it as a tick by hand.
     Trigger {
         /// Which.
         schedule: String,

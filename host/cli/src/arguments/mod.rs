@@ -1,9 +1,11 @@
 //! What can be typed.
 
 mod asset;
+mod automation;
 mod backfill;
 mod checks;
 mod instigators;
+mod notification;
 mod runs;
 mod state;
 
@@ -15,9 +17,11 @@ use tidegate_core::schema::ByteSize;
 use crate::command::plugin::{Language, Role};
 
 pub(crate) use asset::{AssetCommand, PartitionsCommand, Report};
+pub(crate) use automation::AutomationCommand;
 pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSlices};
 pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
+pub(crate) use notification::NotificationCommand;
 pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
 pub(crate) use state::StateCommand;
 
@@ -155,6 +159,24 @@ pub(crate) enum Command {
     Sensor {
         #[command(subcommand)]
         command: SensorCommand,
+    },
+    /// Look at assets that are materialized by themselves, start and stop that.
+    #[command(after_help = "Examples:
+  tidegate automation list
+  tidegate automation start orders customers
+  tidegate automation explain orders
+  tidegate automation preview")]
+    Automation {
+        #[command(subcommand)]
+        command: AutomationCommand,
+    },
+    /// Look at notifications: who is told of what, and what became of the messages.
+    #[command(after_help = "Examples:
+  tidegate notification test on-call
+  tidegate notification history on-call --state failed")]
+    Notification {
+        #[command(subcommand)]
+        command: NotificationCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:

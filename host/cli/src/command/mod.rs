@@ -1,6 +1,7 @@
 //! One file a command, and what several of them show.
 
 pub(crate) mod asset;
+pub(crate) mod automation;
 pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod clickhouse;
@@ -9,6 +10,7 @@ pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod init_from;
 pub(crate) mod job;
+pub(crate) mod notification;
 pub(crate) mod partitions;
 pub(crate) mod plan;
 pub(crate) mod plugin;

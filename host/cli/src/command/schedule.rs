@@ -8,7 +8,7 @@ use serde_json::json;
 use tidegate_core::port::{Instigator, InstigatorKind, StateStore};
 use tidegate_core::schema::Schedule;
 use tidegate_core::{Errors, Result};
-use tidegate_orchestrator::{Project, Standing, StandingState, Wanted, next_ticks};
+use tidegate_orchestrator::{Project, Standing, StandingState, Wanted, next_ticks, trigger};
 
 use super::ticks;
 use crate::arguments::{ProjectAt, ScheduleCommand};
@@ -38,7 +38,7 @@ pub(crate) async fn run(
             preview(&project, of(schedule)?.0, *at, state, output).await?;
         }
         ScheduleCommand::Trigger { schedule } => {
-            trigger(&project, of(schedule)?.0, state, output).await?;
+            launch_now(&project, of(schedule)?.0, state, output).await?;
         }
         ScheduleCommand::Ticks(which) => ticks::list(state, &of(&which.name)?.1, which, output).await?,
         // What is not in the schema any more can be forgotten too.
@@ -189,28 +189,20 @@ async fn preview(
     Ok(())
 }
 
-async fn trigger(
+async fn launch_now(
     project: &Project,
     schedule: &Schedule,
     state: &dyn StateStore,
     output: &Output,
 ) -> Result<(), Errors> {
-    if let Some(maintenance) = &schedule.maintenance {
-        let done = project.optimize(&maintenance.optimize).await?;
-        output.show(&done, || say!("done: {done}"));
+    let triggered = trigger(project, state, schedule, Utc::now()).await?;
+    if let Some(done) = &triggered.result {
+        output.show(done, || say!("done: {done}"));
         return Ok(());
     }
-    let wanted = Wanted::of_schedule(project, schedule)?;
-    let runs = match wanted {
-        Some(wanted) => wanted.runs(project, state, None, Utc::now()).await?,
-        None => Vec::new(),
-    };
-    for run in &runs {
-        state.insert_run(run).await?;
-    }
-    let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+    let ids = &triggered.runs;
     output.show(&json!({"runs": ids}), || {
-        for id in &ids {
+        for id in ids {
             say!("run {id} waits in the queue");
         }
         if ids.is_empty() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
-use tidegate_core::schema::{Asset, Job, ProjectDecl, Resource, Schedule, Sensor};
+use tidegate_core::schema::{Asset, Job, Notification, ProjectDecl, Resource, Schedule, Sensor};
 use tidegate_core::{Error, Errors, Kind};
 use tidegate_plugin::PluginConnector;
 
@@ -60,7 +60,16 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
     let job = document("Job", schemars::schema_for!(Job).to_value());
     let schedule = document("Schedule", schemars::schema_for!(Schedule).to_value());
     let sensor = document("Sensor", schemars::schema_for!(Sensor).to_value());
-    let all = ["Project", "Resource", "Asset", "Job", "Schedule", "Sensor"];
+    let notification = document("Notification", schemars::schema_for!(Notification).to_value());
+    let all = [
+        "Project",
+        "Resource",
+        "Asset",
+        "Job",
+        "Schedule",
+        "Sensor",
+        "Notification",
+    ];
     let any = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Tidegate document",
@@ -73,6 +82,7 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
         ("Job", job),
         ("Schedule", schedule),
         ("Sensor", sensor),
+        ("Notification", notification),
         ("document", any),
     ]
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
-    Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Orchestrator, PartitionOutcome, RunObserver,
-    Schedules, Sensors, WorkerConfig,
+    Automation, Daemon, Duty, FreshnessWatch, Maintenance, Monitor, Notifications, Orchestrator,
+    PartitionOutcome, RunObserver, Schedules, Sensors, WorkerConfig,
 };
 
 use crate::arguments::{ProjectAt, Serve, ServeRole};
@@ -56,6 +56,8 @@ fn daemon(orchestrator: &Arc<Orchestrator>) -> Daemon {
             Box::new(Schedules::new(of.clone())),
             Box::new(Sensors::new(of.clone())),
             Box::new(FreshnessWatch::new(of.clone())),
+            Box::new(Automation::new(of.clone())),
+            Box::new(Notifications::new(of.clone())),
             Box::new(Maintenance::new(of.clone())),
         ];
         duties

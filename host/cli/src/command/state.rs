@@ -43,11 +43,12 @@ async fn removal(project: &Project, dry_run: bool, output: &Output) -> Result<()
     output.show(&removed, || {
         let word = if dry_run { "would remove" } else { "removed" };
         say!(
-            "{word} {} runs, {} events, {} results of checks, {} files of logs",
+            "{word} {} runs, {} events, {} results of checks, {} files of logs, {} messages of notifications",
             grouped(removed.runs),
             grouped(removed.events),
             grouped(removed.checks),
-            grouped(removed.logs)
+            grouped(removed.logs),
+            grouped(removed.notifications)
         );
         for month in &removed.months {
             say!("{word} all of {month}");

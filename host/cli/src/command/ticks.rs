@@ -66,7 +66,11 @@ async fn table(
         let why = said.or_else(|| tick.reason.clone()).or(result);
         table.row([
             tick.sequence.to_string(),
-            instant(tick.scheduled_at),
+            if tick.by_hand {
+                "by hand".to_owned()
+            } else {
+                instant(tick.scheduled_at)
+            },
             instant(tick.at),
             tick.outcome.text().to_owned(),
             match tick.outcome {

@@ -5,9 +5,13 @@
 
 pub(crate) mod answering;
 pub(crate) mod database;
+pub(crate) mod doomed;
+pub(crate) mod mail;
+pub(crate) mod postgres_server;
 pub(crate) mod relay;
 pub(crate) mod runs;
 pub(crate) mod server;
+pub(crate) mod ticks;
 
 use std::fs;
 use std::path::{Path, PathBuf};

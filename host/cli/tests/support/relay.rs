@@ -47,7 +47,10 @@ impl Relay {
                 let client = client.unwrap();
                 let mut held = held.lock().unwrap();
                 let Some(streams) = held.as_mut() else { continue };
-                let server = TcpStream::connect((server.0.as_str(), server.1)).unwrap();
+                // One that is down refuses; its client is refused in turn.
+                let Ok(server) = TcpStream::connect((server.0.as_str(), server.1)) else {
+                    continue;
+                };
                 let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let watch = watched.clone();
                 std::thread::spawn(move || {

@@ -1,5 +1,6 @@
 //! From a schema to work: names and ids, partitions, the asset graph, and the task that one attempt runs.
 
+mod automation;
 mod check;
 mod cron;
 mod expression;
@@ -14,6 +15,10 @@ mod template;
 mod timetable;
 mod wall_clock;
 
+pub use automation::{
+    Asks as AutomationAsks, AssetRules, Changes, Condition, Evaluated as AutomationEvaluated, Explained,
+    KeptMemory, Places, Updated, Work, World as AutomationWorld,
+};
 pub use check::{CheckKind, CheckStep, LoadedCheck, LoadedTable, StreamCheck};
 pub use cron::{Cron, CronError};
 pub use expression::{Expression, ExpressionError, Path, ValueKind};

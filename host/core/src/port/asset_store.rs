@@ -114,12 +114,13 @@ pub trait AssetStore: Send + Sync {
     /// The newest materialization of each slice of some assets, by asset and key. What was materialized before is not looked
     /// at, so this takes as long as there are slices.
     async fn slice_versions(&self, assets: &[AssetName]) -> Result<Vec<SliceVersion>>;
-    /// The newest materialization of one slice.
-    async fn slice_version(
+    /// The newest materialization of each of some slices of an asset, by key; those without one are left out. This takes as
+    /// long as there are keys, however many slices the asset has. A key that is named twice is answered once.
+    async fn slice_versions_of(
         &self,
         asset: &AssetName,
-        partition: &PartitionKey,
-    ) -> Result<Option<SliceVersion>>;
+        partitions: &[PartitionKey],
+    ) -> Result<Vec<SliceVersion>>;
     /// Keeps a report as a run that has ended, with its event. A materialization takes the next epoch of the slice, and the
     /// mark where the next run reads on from the one before it: so a source that gives what is new gives nothing twice.
     async fn report(&self, report: &Report) -> Result<Kept<RunId>>;

@@ -31,13 +31,16 @@ pub use health::{AskHealth, Health};
 pub use log::{LogLevel, LogLine, LogSink, Unheard};
 pub use partition_store::{PartitionPlace, PartitionStore};
 pub use state::{
-    AttemptKey, AttemptRecord, BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore, CheckResult,
-    CheckStore, Checkpoint, Claim, Claiming, Event, EventKind, FreshnessChange, FreshnessRecord,
-    FreshnessStore, Input, Inserted, Instigator, InstigatorKind, InstigatorRecord, Leader, LeaderStore,
-    MaintenanceStore, Materialization, NewRun, NewTick, PartitionState, PoolLimit, Pruned, QuarantineEntry,
-    QueueStore, Role, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
-    StoredEvent, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome, TickRecord,
-    TickStore, Ticked, TokenRecord, TokenStore, WorkerRecord,
+    AssetEvaluation, AttemptKey, AttemptRecord, AutomationCursor, AutomationStore, BACKFILL_TAG,
+    BackfillRecord, BackfillState, BackfillStore, BlockingResult, CheckResult, CheckStore, Checkpoint, Claim,
+    Claiming, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryTry, EVALUATIONS_KEPT, Event, EventKind,
+    FreshnessChange, FreshnessRecord, FreshnessStore, Incident, Input, Inserted, Instigator, InstigatorKind,
+    InstigatorRecord, Leader, LeaderStore, MaintenanceStore, Materialization, NewAssetEvaluation,
+    NewDelivery, NewEvaluation, NewRun, NewTick, Notices, NotificationEvent, NotificationRecord,
+    NotificationStore, Outcome, PartitionState, PoolLimit, Pruned, QuarantineEntry, QueueStore, ReadMemory,
+    Role, RunEnd, RunFilter, RunMove, RunPartition, RunRecord, RunState, StateStore, StepEnd, StepTotal,
+    StoredEvent, Subject, TICKS_KEPT, TableSize, TagLimit, TakeRuns, TaskCounts, TickFilter, TickOutcome,
+    TickRecord, TickStore, Ticked, TokenRecord, TokenStore, WorkerRecord,
 };
 pub use stream_transform::StreamTransform;
 pub use transform::Transform;

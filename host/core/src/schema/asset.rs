@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::automation::AutomationDecl;
 use super::check::CheckDecl;
 use super::column::{Column, Contract, Load};
 use super::duration::Millis;
@@ -61,6 +62,9 @@ pub struct Asset {
     /// How new it must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freshness: Option<FreshnessDecl>,
+    /// When it is materialized by itself; never, unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation: Option<AutomationDecl>,
     /// How often an attempt makes its work durable.
     #[serde(default)]
     pub checkpoint: Option<CheckpointDecl>,

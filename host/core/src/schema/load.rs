@@ -10,6 +10,7 @@ use super::decode::decode_without;
 use super::document::Document;
 use super::job::Job;
 use super::node::NodeKind;
+use super::notification::Notification;
 use super::project::ProjectDecl;
 use super::resource::Resource;
 use super::schedule::Schedule;
@@ -23,7 +24,15 @@ use crate::plan::AssetName;
 const API_VERSION: &str = "tidegate/v1";
 
 /// The kinds of document that there are.
-const KINDS: &[&str] = &["Project", "Resource", "Asset", "Job", "Schedule", "Sensor"];
+const KINDS: &[&str] = &[
+    "Project",
+    "Resource",
+    "Asset",
+    "Job",
+    "Schedule",
+    "Sensor",
+    "Notification",
+];
 
 /// A folder of this name holds data, and one of that name the published JSON Schemas; neither holds documents.
 const NOT_DOCUMENTS: &[&str] = &["data", "json"];
@@ -54,6 +63,8 @@ pub struct LoadedProject {
     pub schedules: BTreeMap<AssetName, Placed<Schedule>>,
     /// By name.
     pub sensors: BTreeMap<AssetName, Placed<Sensor>>,
+    /// By name.
+    pub notifications: BTreeMap<AssetName, Placed<Notification>>,
 }
 
 impl LoadedProject {
@@ -125,6 +136,7 @@ pub fn load_project(schemas: &Path) -> Result<LoadedProject, Errors> {
         jobs: loading.jobs,
         schedules: loading.schedules,
         sensors: loading.sensors,
+        notifications: loading.notifications,
     };
     errors.extend(validate(&loaded));
     Errors::or(errors, loaded)
@@ -179,6 +191,7 @@ struct Loading {
     jobs: BTreeMap<AssetName, Placed<Job>>,
     schedules: BTreeMap<AssetName, Placed<Schedule>>,
     sensors: BTreeMap<AssetName, Placed<Sensor>>,
+    notifications: BTreeMap<AssetName, Placed<Notification>>,
 }
 
 impl Loading {
@@ -200,6 +213,13 @@ impl Loading {
             "Job" => add(&mut self.jobs, document, "job", |it| &it.name, errors),
             "Schedule" => add(&mut self.schedules, document, "schedule", |it| &it.name, errors),
             "Sensor" => add(&mut self.sensors, document, "sensor", |it| &it.name, errors),
+            "Notification" => add(
+                &mut self.notifications,
+                document,
+                "notification",
+                |it| &it.name,
+                errors,
+            ),
             _ => add(&mut self.assets, document, "asset", |it| &it.name, errors),
         }
     }

@@ -4,6 +4,7 @@
 //! Rust type and finds everything that is wrong with it, not only the first thing. [`Project`] is the folder, loaded.
 
 mod asset;
+mod automation;
 mod check;
 mod column;
 mod concurrency;
@@ -15,6 +16,7 @@ mod http;
 mod job;
 mod load;
 mod node;
+mod notification;
 mod one_or_many;
 mod partitions;
 mod placeholder;
@@ -35,6 +37,7 @@ mod transform;
 mod validate;
 
 pub use asset::{Asset, CursorDecl, DestinationDecl, SourceDecl};
+pub use automation::{AutomationDecl, CronTicks, SinceDecl};
 pub use check::{
     AcceptedValuesDecl, CheckDecl, FreshColumnDecl, RangeDecl, RegexDecl, RelationDecl, RowCountAnomalyDecl,
     RowCountDecl,
@@ -49,6 +52,7 @@ pub use http::{Basic, HttpGrant, HttpLimits};
 pub use job::Job;
 pub use load::{LoadedProject, Placed, load_project};
 pub use node::{Node, NodeKind, Span};
+pub use notification::{EmailDecl, Notification, SlackDecl, SmtpDecl, SmtpTls, WebhookDecl};
 pub use one_or_many::OneOrMany;
 pub use partitions::{CronWindow, DynamicKeys, MappingDecl, Partitions, PartitionsFault, StaticKeys, Window};
 pub use placeholder::fill_placeholders;

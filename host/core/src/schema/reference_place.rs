@@ -1,5 +1,5 @@
-//! Where references may stand: in the config of a resource or plugin, in what the host puts into HTTP requests and in the
-//! environment of child processes, and nowhere else, so that what is shown of a document never holds a secret.
+//! Where references may stand: in the config of a resource or plugin, in what the host puts into HTTP requests, in the
+//! environment of child processes and in where a notification goes to, and nowhere else, so that what is shown of a document never holds a secret.
 
 use super::document::Document;
 use super::load::LoadedProject;
@@ -64,6 +64,29 @@ pub(super) fn misplaced(loaded: &LoadedProject, errors: &mut Vec<Error>) {
         };
         walk(&sensor.document, &sensor.document.root, "", &config, errors);
     }
+    for notification in loaded.notifications.values() {
+        let config = |pointer: &str| {
+            matches!(
+                pointer,
+                "/webhook/url"
+                    | "/webhook/headers"
+                    | "/webhook/sign_with"
+                    | "/slack/url"
+                    | "/email/to"
+                    | "/email/from"
+                    | "/email/smtp/host"
+                    | "/email/smtp/user"
+                    | "/email/smtp/password"
+            )
+        };
+        walk(
+            &notification.document,
+            &notification.document.root,
+            "",
+            &config,
+            errors,
+        );
+    }
 }
 
 fn walk(
@@ -85,7 +108,7 @@ fn walk(
         NodeKind::String(text) if has_reference(text) => errors.push(
             document
                 .error("schema.reference", pointer, "a reference may not stand here")
-                .hint("references are filled in in the `config` of a resource or a plugin, in `headers`, `query` and `basic` of `http`, and in `env` of `exec`, only"),
+                .hint("references are filled in in the `config` of a resource or a plugin, in `headers`, `query` and `basic` of `http`, in `env` of `exec`, and in where a notification goes to, only"),
         ),
         NodeKind::List(items) => {
             for (index, item) in items.iter().enumerate() {

@@ -40,6 +40,8 @@ pub struct RetentionDecl {
     pub checks: Keep,
     /// The logs of attempts, counted from when their run last moved; 30 days unless told.
     pub logs: Keep,
+    /// Deliveries of notifications, counted from their end; 90 days unless told.
+    pub notifications: Keep,
 }
 
 impl Default for RetentionDecl {
@@ -49,6 +51,7 @@ impl Default for RetentionDecl {
             events: BTreeMap::new(),
             checks: Keep::days(90),
             logs: Keep::days(30),
+            notifications: Keep::days(90),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What can be said of the documents together, without connectors or plugins.
 
+mod automation;
 mod check;
 mod cursor;
 mod freshness;
 mod http;
 mod instigators;
+mod notifications;
 mod partition;
 mod steps;
 mod target;
@@ -47,8 +49,10 @@ pub fn validate(loaded: &LoadedProject) -> Vec<Error> {
         partition::partitions(asset, loaded, &mut errors);
         cursor::cursor(asset, &mut errors);
         work::asset(asset, loaded, &mut errors);
+        automation::automation(asset, &mut errors);
     }
     instigators::instigators(loaded, &mut errors);
+    notifications::notifications(loaded, &mut errors);
     cycle(loaded, &mut errors);
     errors
 }

@@ -19,6 +19,9 @@ const RUNS_PER_BATCH: u32 = 100;
 /// Results of checks that are removed at once.
 const RESULTS_PER_BATCH: u32 = 5_000;
 
+/// Deliveries of notifications that are removed at once.
+const DELIVERIES_PER_BATCH: u32 = 5_000;
+
 /// Where the logs of attempts lie.
 const LOGS: &str = "logs/";
 
@@ -39,6 +42,8 @@ pub struct Removed {
     pub checks: u64,
     /// Files of logs, and those that checks left of runs that failed.
     pub logs: u64,
+    /// Deliveries of notifications.
+    pub notifications: u64,
     /// Tables of events that went whole; their events are not counted.
     pub months: Vec<String>,
 }
@@ -93,6 +98,15 @@ pub async fn prune(
         }
         state.prune_freshness_changes(before).await?;
     }
+    if let Some(before) = limit(retention.notifications, now) {
+        loop {
+            let deliveries = state.prune_deliveries(before, DELIVERIES_PER_BATCH).await?;
+            removed.notifications += deliveries;
+            if deliveries < u64::from(DELIVERIES_PER_BATCH) {
+                break;
+            }
+        }
+    }
     if let Some(before) = limit(retention.runs, now) {
         loop {
             let runs = state.prune_runs(before, RUNS_PER_BATCH).await?;
@@ -123,6 +137,9 @@ pub async fn prunable(
     }
     if let Some(before) = limit(retention.checks, now) {
         removed.checks = state.prunable_check_results(before).await?;
+    }
+    if let Some(before) = limit(retention.notifications, now) {
+        removed.notifications = state.prunable_deliveries(before).await?;
     }
     removed.logs = old_logs(state, artifacts, retention, now).await?.len() as u64;
     Ok(removed)

@@ -1,7 +1,7 @@
-//! Jobs, schedules and sensors by their names, and what is wrong with what they launch.
+//! Jobs, schedules, sensors and notifications by their names, and what is wrong with what they select.
 
 use tidegate_core::plan::AssetName;
-use tidegate_core::schema::{Document, Job, OneOrMany, Placed, Schedule, Sensor};
+use tidegate_core::schema::{Document, Job, Notification, OneOrMany, Placed, Schedule, Sensor};
 use tidegate_core::{Error, Errors, Result};
 
 use super::wanted::unknown;
@@ -23,7 +23,12 @@ impl Project {
         find("sensor", name, &self.loaded.sensors)
     }
 
-    /// Everything wrong with what jobs, schedules and sensors select, with its place. Nothing is connected to.
+    /// The notification of a name.
+    pub fn notification(&self, name: &str) -> Result<&Placed<Notification>> {
+        find("notification", name, &self.loaded.notifications)
+    }
+
+    /// Everything wrong with what jobs, schedules, sensors and notifications select and refer to, with its place. Nothing is connected to.
     pub fn check_instigators(&self) -> Vec<Error> {
         let mut errors = Vec::new();
         for job in self.loaded.jobs.values() {
@@ -45,6 +50,18 @@ impl Project {
                 && let Err(error) = self.sensor_plugin(plugin)
             {
                 errors.push(error.at(sensor.document.place("/plugin/name", false)));
+            }
+        }
+        for notification in self.loaded.notifications.values() {
+            let document = &notification.document;
+            let select = notification.value.select.as_ref();
+            self.check_selection(document, "/select", select, &mut errors);
+            for channel in ["webhook", "slack", "email"] {
+                let Some(node) = document.root.get(channel) else {
+                    continue;
+                };
+                let pointer = format!("/{channel}");
+                errors.extend(self.with_variables(node, notification, &pointer, true).err());
             }
         }
         errors

@@ -3,6 +3,7 @@
 //! A [`Wanted`] is what a document asks for. The duties [`Schedules`] and [`Sensors`] make ticks of it: each is one
 //! transaction under the leader's fence, so that none is lost or doubled whenever a process dies.
 
+mod by_hand;
 mod known;
 mod look;
 mod maintenance;
@@ -13,6 +14,7 @@ mod slices;
 mod standing;
 mod wanted;
 
+pub use by_hand::{Triggered, trigger};
 pub(crate) use maintenance::first;
 pub use schedules::{Schedules, next_ticks};
 pub use sensors::{Evaluated, Sensors, evaluate};

@@ -53,6 +53,7 @@ impl Due<'_> {
             outcome,
             reason: None,
             runs: Vec::new(),
+            cancels: Vec::new(),
             cursor: None,
             result: None,
             error: None,
@@ -156,9 +157,7 @@ impl Schedules {
         match judge(due.schedule.overlap, others) {
             Verdict::Launch => tick.runs = runs,
             Verdict::CancelAndLaunch => {
-                for run in &going {
-                    self.orchestrator.stop_run(run).await?;
-                }
+                tick.cancels = self.orchestrator.stops(&going);
                 tick.runs = runs;
             }
             Verdict::Buffer => {
@@ -175,6 +174,9 @@ impl Schedules {
 
     async fn keep(&self, leader: &Leader, tick: &NewTick) -> Result<Ticked> {
         let kept = self.orchestrator.state.keep_tick(leader, tick).await?;
+        if matches!(kept, Ticked::Kept(_)) {
+            self.orchestrator.told_to_stop(&tick.cancels);
+        }
         self.orchestrator.ring();
         Ok(kept)
     }

@@ -160,6 +160,7 @@ async fn tick(orchestrator: Arc<Orchestrator>, leader: Leader, sensor: Sensor, r
         outcome: TickOutcome::Skipped,
         reason: None,
         runs: Vec::new(),
+        cancels: Vec::new(),
         cursor: None,
         result: None,
         error: None,

@@ -223,6 +223,7 @@ pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'
     let code = match what {
         "job" => "job.unknown",
         "schedule" => "schedule.unknown",
+        "notification" => "notification.unknown",
         _ => "sensor.unknown",
     };
     Error::new(Kind::Usage, code, format!("there is no {what} `{name}`")).hint(hint)

@@ -67,7 +67,7 @@ impl Project {
 
     /// A node with `${env:…}` filled in, each text where it stands. Secrets are filled in when they are used; here they must
     /// be set, and the connector must keep them to itself.
-    fn with_variables<T>(
+    pub(crate) fn with_variables<T>(
         &self,
         node: &Node,
         placed: &Placed<T>,

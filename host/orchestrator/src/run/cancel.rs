@@ -1,10 +1,10 @@
 //! Runs that are asked to stop.
 
-use tidegate_core::port::{RunRecord, RunState};
+use tidegate_core::port::{RunMove, RunRecord, RunState};
 use tidegate_core::{Error, Result};
 
 use super::orchestrator::Orchestrator;
-use super::transition::{StateError, transition};
+use super::transition::{StateError, stopped, transition};
 use crate::error::OrchestratorError;
 
 impl Orchestrator {
@@ -13,6 +13,25 @@ impl Orchestrator {
         match self.cancel_run(run).await {
             Err(error) if error.code == OrchestratorError::NOT_CANCELLABLE => Ok(()),
             done => done.map(|_| ()),
+        }
+    }
+
+    /// How runs are asked to stop, by a transaction that is about more; those that have ended, or were asked, are passed by.
+    /// In the order of their ids, as events lock them, so that no two writers wait for each other. Runs of this process are
+    /// to be told of it by [`Orchestrator::told_to_stop`] then.
+    pub(crate) fn stops(&self, runs: &[RunRecord]) -> Vec<RunMove> {
+        let mut stops: Vec<RunMove> = runs
+            .iter()
+            .filter_map(|run| Some(self.change(run.id, run.state, stopped(run.state)?)))
+            .collect();
+        stops.sort_by_key(|change| change.run);
+        stops
+    }
+
+    /// Stops what goes on here of runs that were asked to; the heart tells other processes.
+    pub(crate) fn told_to_stop(&self, stops: &[RunMove]) {
+        for change in stops {
+            self.going.stop(change.run);
         }
     }
 
@@ -29,12 +48,12 @@ impl Orchestrator {
                 })
             };
             let current = self.state.run(run.id).await?.ok_or_else(|| refused("is gone"))?;
-            let to = match current.state {
-                RunState::Queued => RunState::Cancelled,
-                RunState::Starting | RunState::Running => RunState::Cancelling,
-                RunState::Cancelling | RunState::Cancelled => return Ok(current.state),
-                RunState::Succeeded => return Err(refused("has succeeded")),
-                RunState::Failed => return Err(refused("has failed")),
+            let Some(to) = stopped(current.state) else {
+                return match current.state {
+                    RunState::Succeeded => Err(refused("has succeeded")),
+                    RunState::Failed => Err(refused("has failed")),
+                    state => Ok(state),
+                };
             };
             let change = self.change(run.id, current.state, to);
             match transition(self.state.as_ref(), &change).await {

@@ -20,9 +20,6 @@ use crate::stale::{input, standing};
 /// Dynamic keys that are read at once.
 const PAGE_KEYS: u32 = 10_000;
 
-/// Slices that are asked for one by one; of more, all of the asset are read at once.
-const KEYS_ASKED_FOR: usize = 16;
-
 /// The dynamic keys of a partitioning, in the order of their bytes; none where it has no such.
 pub async fn dynamic_keys(state: &dyn StateStore, slices: &Partitioning) -> Result<Vec<String>> {
     let Some(name) = slices.dynamic() else {
@@ -119,30 +116,20 @@ impl Orchestrator {
         let mut inputs = Vec::new();
         for above in &plan.above {
             if above.same_keys(below) {
-                let version = state.slice_version(&above.name, key).await?;
-                inputs.push(input(&above.name, version.as_slice()));
+                let version = state
+                    .slice_versions_of(&above.name, std::slice::from_ref(key))
+                    .await?;
+                inputs.push(input(&above.name, &version));
                 continue;
             }
             let dynamic = match &above.partitioning {
                 Some(slices) => dynamic_keys(state, slices).await?,
                 None => Vec::new(),
             };
-            let read = above.read_keys(below, &key.0, Utc::now(), &dynamic);
-            let mut versions = match &read {
-                Upstream::Keys(keys) if keys.len() <= KEYS_ASKED_FOR => {
-                    let mut found = Vec::new();
-                    for key in keys {
-                        found.extend(state.slice_version(&above.name, key).await?);
-                    }
-                    found
-                }
-                _ => state.slice_versions(std::slice::from_ref(&above.name)).await?,
+            let versions = match above.read_keys(below, &key.0, Utc::now(), &dynamic) {
+                Upstream::Keys(keys) => state.slice_versions_of(&above.name, &keys).await?,
+                Upstream::All => state.slice_versions(std::slice::from_ref(&above.name)).await?,
             };
-            if let Upstream::Keys(keys) = read {
-                let keys: BTreeSet<PartitionKey> = keys.into_iter().collect();
-                versions.retain(|version| keys.contains(&version.partition));
-            }
-            versions.sort_by(|a, b| a.partition.cmp(&b.partition));
             inputs.push(input(&above.name, &versions));
         }
         Ok(inputs)

@@ -42,6 +42,14 @@ fn legal(from: RunState, to: RunState) -> bool {
     )
 }
 
+/// The state of a run that is asked to stop: one that waits in the queue ends at once, one that goes on does when its worker
+/// has heard of it. None where it has ended, or is asked already.
+pub(crate) fn stopped(from: RunState) -> Option<RunState> {
+    [RunState::Cancelled, RunState::Cancelling]
+        .into_iter()
+        .find(|to| !from.ended() && legal(from, *to) && from != RunState::Cancelling)
+}
+
 /// Moves a run; refused where the move is not legal or somebody else moved the run before.
 pub(crate) async fn transition(state: &dyn StateStore, change: &RunMove) -> Result<()> {
     let (run, from, to) = (change.run, change.from, change.to);
@@ -76,5 +84,10 @@ mod tests {
             [RunState::Starting, RunState::Failed, RunState::Cancelled]
         );
         assert!(all.into_iter().all(|state| !legal(state, state)));
+        let asked = [(RunState::Queued, RunState::Cancelled)]
+            .into_iter()
+            .chain([RunState::Starting, RunState::Running].map(|from| (from, RunState::Cancelling)));
+        let stops = all.into_iter().filter_map(|from| Some((from, stopped(from)?)));
+        assert!(stops.eq(asked));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, json};
 use tidegate_core::plan::{Digest, PartitionRange, RangeState};
 use tidegate_core::port::{
     AssetStore, AttemptKey, EventKind, Forgotten, Kept, PartitionPlace, PartitionStore, Report, Reported,
-    RunState, StateStore,
+    RunState, SliceVersion, StateStore,
 };
 use tidegate_state::SqlStateStore;
 
@@ -12,6 +12,7 @@ use crate::support::{Place, asset, at, checkpoint, error, granted, key, material
 
 on_both![
     the_newest_of_every_slice_is_told_in_short,
+    slices_are_told_by_their_keys_however_many,
     a_report_is_the_newest_and_leaves_where_a_source_reads_on,
     a_report_is_kept_once_under_a_key,
     nothing_is_told_or_forgotten_under_an_attempt,
@@ -98,19 +99,35 @@ async fn the_newest_of_every_slice_is_told_in_short(place: &Place) {
     assert_eq!(found[1].inputs.as_ref().unwrap()[0].asset, asset("raw"));
     // Odd rows are kept without: nobody told.
     assert_eq!((&found[0].code_version, &found[0].inputs), (&None, &None));
-    let one = place
-        .store
-        .slice_version(&asset("orders"), &key("b"))
-        .await
-        .unwrap();
-    assert_eq!(one.as_ref(), Some(&found[1]));
-    let none = place
-        .store
-        .slice_version(&asset("orders"), &key("c"))
-        .await
-        .unwrap();
-    assert_eq!(none, None);
+    assert_eq!(of(place, "orders", &["b"]).await, [found[1].clone()]);
+    assert_eq!(of(place, "orders", &["c"]).await, []);
     assert_eq!(place.store.slice_versions(&[]).await.unwrap(), []);
+}
+
+async fn of(place: &Place, name: &str, keys: &[&str]) -> Vec<SliceVersion> {
+    let keys: Vec<_> = keys.iter().copied().map(key).collect();
+    place.store.slice_versions_of(&asset(name), &keys).await.unwrap()
+}
+
+async fn slices_are_told_by_their_keys_however_many(place: &Place) {
+    // More than one statement takes.
+    let keys: Vec<String> = (0..2_500).map(|number| format!("{number:04}")).collect();
+    let loaded = ["0000", "1000", "2499"];
+    for slice in loaded {
+        load(place, ("orders", slice), 1).await;
+        load(place, ("orders", slice), 2).await;
+    }
+    load(place, ("orders", "beside"), 3).await;
+    load(place, ("shops", "0001"), 4).await;
+    let mut asked: Vec<&str> = keys.iter().map(String::as_str).rev().collect();
+    asked.push("0000");
+    let found = of(place, "orders", &asked).await;
+    let short: Vec<_> = found
+        .iter()
+        .map(|each| (each.partition.0.as_str(), each.rows))
+        .collect();
+    assert_eq!(short, loaded.map(|slice| (slice, 2)));
+    assert_eq!(of(place, "orders", &[]).await, []);
 }
 
 async fn a_report_is_the_newest_and_leaves_where_a_source_reads_on(place: &Place) {
@@ -276,12 +293,8 @@ async fn an_asset_is_forgotten_whole_or_by_the_slice(place: &Place) {
     ));
     assert_eq!(ranges(&place.store).await, []);
     assert_eq!(place.store.slice_versions(&[asset("orders")]).await.unwrap(), []);
-    let kept = place
-        .store
-        .slice_version(&asset("shops"), &key("a"))
-        .await
-        .unwrap();
-    assert_eq!(kept.unwrap().epoch, other.epoch);
+    let kept = of(place, "shops", &["a"]).await;
+    assert_eq!(kept[0].epoch, other.epoch);
 }
 
 async fn a_run_is_deleted_once_it_has_ended(place: &Place) {

@@ -9,6 +9,7 @@
 mod support;
 
 mod assets;
+mod automation;
 mod checkpoints;
 mod checks;
 mod claims;
@@ -17,6 +18,7 @@ mod fence;
 mod leader;
 mod maintenance;
 mod materializations;
+mod notifications;
 mod opening;
 mod partitions;
 mod quarantine;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tidegate_core::plan::RunId;
 use tidegate_core::port::{
-    Inserted, Instigator, InstigatorKind, Leader, LeaderStore, NewRun, NewTick, RunFilter, RunState,
+    Inserted, Instigator, InstigatorKind, Leader, LeaderStore, NewRun, NewTick, RunFilter, RunMove, RunState,
     StateStore, TICKS_KEPT, TickFilter, TickOutcome, TickStore, Ticked,
 };
 use tokio::task::JoinSet;
@@ -17,6 +17,8 @@ on_both![
     of_many_that_tick_one_does,
     runs_of_known_keys_are_not_made_again,
     a_buffered_tick_is_released_once,
+    what_a_tick_cancels_and_launches_is_one_transaction,
+    a_tick_by_hand_is_beside_those_that_are_due,
     starting_and_stopping_by_hand_is_kept,
     a_cursor_set_by_hand_stands_over_a_look_under_way,
     ticks_are_listed_in_pages_and_bounded,
@@ -53,6 +55,7 @@ fn tick(which: &Instigator, seen: i64, second: i64, runs: Vec<NewRun>) -> NewTic
         outcome: TickOutcome::Launched,
         reason: None,
         runs,
+        cancels: Vec::new(),
         cursor: None,
         result: None,
         error: None,
@@ -255,6 +258,78 @@ async fn a_buffered_tick_is_released_once(place: &Place) {
         .await
         .unwrap();
     assert_eq!(released, Ticked::Stale);
+}
+
+async fn what_a_tick_cancels_and_launches_is_one_transaction(place: &Place) {
+    let leader = leads(place).await;
+    let which = schedule("nightly");
+    met(place, &leader, &which).await;
+    let old = [run("schedule:nightly:1"), run("schedule:nightly:2")];
+    let first = tick(&which, 0, 1, old.to_vec());
+    place.store.keep_tick(&leader, &first).await.unwrap();
+    let moves = |to| {
+        move |of: &NewRun| RunMove {
+            run: of.id,
+            from: RunState::Queued,
+            to,
+            seen: None,
+            holder: None,
+            reserved: None,
+            error: None,
+            by: worker("w1"),
+            at: at(9),
+        }
+    };
+    let state = async |of: &NewRun| place.store.run(of.id).await.unwrap().unwrap().state;
+    // One of them is taken meanwhile: neither is cancelled, and none is launched.
+    let taken = moves(RunState::Starting)(&old[1]);
+    assert!(place.store.move_run(&taken).await.unwrap());
+    let new = run("schedule:nightly:3");
+    let mut second = tick(&which, 1, 2, vec![new.clone()]);
+    second.cancels = old.iter().map(moves(RunState::Cancelled)).collect();
+    let kept = place.store.keep_tick(&leader, &second).await.unwrap();
+    assert_eq!(kept, Ticked::Stale);
+    assert_eq!(state(&old[0]).await, RunState::Queued);
+    assert_eq!(place.store.run(new.id).await.unwrap(), None);
+    assert_eq!(place.store.instigator(&which).await.unwrap().unwrap().sequence, 1);
+    // As it stands, both are.
+    second.cancels[1].from = RunState::Starting;
+    second.cancels[1].to = RunState::Cancelling;
+    let kept = place.store.keep_tick(&leader, &second).await.unwrap();
+    assert_eq!(kept, Ticked::Kept(vec![(new.id, Inserted::New)]));
+    assert_eq!(state(&old[0]).await, RunState::Cancelled);
+    assert_eq!(state(&old[1]).await, RunState::Cancelling);
+    assert_eq!(state(&new).await, RunState::Queued);
+    let told = place.store.events(old[0].id, 0, 10).await.unwrap();
+    assert_eq!(told.last().unwrap().event.data["to"], "cancelled");
+}
+
+async fn a_tick_by_hand_is_beside_those_that_are_due(place: &Place) {
+    let leader = leads(place).await;
+    let which = schedule("nightly");
+    let mut asked = tick(&which, 0, 10, vec![run("a")]);
+    let kept = place.store.keep_tick_by_hand(&asked).await.unwrap();
+    assert_eq!(kept, [(asked.runs[0].id, Inserted::New)]);
+    let record = place.store.instigator(&which).await.unwrap().unwrap();
+    assert_eq!((record.enabled, record.since), (None, at(11)));
+    assert_eq!((record.sequence, record.last_tick_at), (1, None));
+    // What is due at that instant still is, and what was seen before is not the newest any more.
+    let due = |seen| tick(&which, seen, 10, vec![run("b")]);
+    let kept = place.store.keep_tick(&leader, &due(0)).await.unwrap();
+    assert_eq!(kept, Ticked::Stale);
+    let kept = place.store.keep_tick(&leader, &due(1)).await.unwrap();
+    assert!(matches!(kept, Ticked::Kept(_)));
+    asked.runs = Vec::new();
+    asked.outcome = TickOutcome::Failed;
+    asked.error = Some(error("no such table"));
+    assert_eq!(place.store.keep_tick_by_hand(&asked).await.unwrap(), []);
+    let record = place.store.instigator(&which).await.unwrap().unwrap();
+    assert_eq!((record.sequence, record.failures), (3, 0));
+    assert_eq!(record.last_tick_at, Some(at(10)));
+    let ticks = place.store.ticks(&which, &all()).await.unwrap();
+    let short: Vec<_> = ticks.iter().map(|tick| (tick.sequence, tick.by_hand)).collect();
+    assert_eq!(short, [(3, true), (2, false), (1, true)]);
+    assert_eq!(ticks[0].error, asked.error);
 }
 
 async fn starting_and_stopping_by_hand_is_kept(place: &Place) {

@@ -1,6 +1,9 @@
 //! Export and import: a store's whole content, and that it goes on from there.
 
-use tidegate_core::port::{Event, EventKind, LeaderStore, NewRun, QueueStore, RunFilter, StateStore};
+use tidegate_core::port::{
+    DeliveryFilter, Event, EventKind, Incident, LeaderStore, NewDelivery, NewRun, Notices, NotificationEvent,
+    NotificationStore, QueueStore, RunFilter, RunMove, RunState, StateStore, Subject,
+};
 use tidegate_state::SqlStateStore;
 
 use crate::support::{
@@ -40,7 +43,23 @@ async fn filled(place: &Place) {
         .unwrap();
     store.fail_attempt(&failing, &error("no"), at(4)).await.unwrap();
     store.join_worker(&worker("w"), at(0)).await.unwrap();
-    store.lead(&worker("w"), None).await.unwrap().unwrap();
+    let leader = store.lead(&worker("w"), None).await.unwrap().unwrap();
+    let told = notices();
+    let name = told.open[0].notification.clone();
+    store.meet_notifications(&leader, &[name], at(5)).await.unwrap();
+    store.keep_notices(&leader, &told).await.unwrap();
+    let ends = RunMove {
+        run: run_of(place, &[]).await,
+        from: RunState::Queued,
+        to: RunState::Cancelled,
+        seen: None,
+        holder: None,
+        reserved: None,
+        error: None,
+        by: worker("w"),
+        at: at(6),
+    };
+    store.move_run(&ends).await.unwrap();
     // More than go in at once.
     let events: Vec<_> = (0..1_200)
         .map(|number| Event {
@@ -54,6 +73,30 @@ async fn filled(place: &Place) {
         })
         .collect();
     store.append_events(&events).await.unwrap();
+}
+
+fn notices() -> Notices {
+    let (notification, subject) = (asset("on-call"), Subject::Job(asset("nightly")));
+    Notices {
+        open: vec![Incident {
+            notification: notification.clone(),
+            subject: subject.clone(),
+            partition: key("ü"),
+            failures: 3,
+            opened_at: at(1),
+            notified_at: at(2),
+        }],
+        deliveries: vec![NewDelivery {
+            id: uuid::Uuid::now_v7(),
+            notification,
+            event: NotificationEvent::RunFailed,
+            subject,
+            outcome: 1,
+            body: serde_json::json!({"type": "run_failed"}),
+            at: at(2),
+        }],
+        ..Notices::default()
+    }
 }
 
 async fn exported(store: &SqlStateStore) -> String {
@@ -96,6 +139,19 @@ async fn moves(from: Place, to: Place) {
     assert_eq!(
         to.store.checkpoint(run, &orders, &key("ü")).await.unwrap(),
         Some(checkpoint(3))
+    );
+
+    assert_eq!(to.store.incidents().await.unwrap(), notices().open);
+    let messages = DeliveryFilter {
+        limit: 9,
+        ..DeliveryFilter::default()
+    };
+    let told = from.store.deliveries(&messages).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(to.store.deliveries(&messages).await.unwrap(), told);
+    assert_eq!(
+        to.store.outcomes(9).await.unwrap(),
+        from.store.outcomes(9).await.unwrap()
     );
 
     // It goes on where the other stood.

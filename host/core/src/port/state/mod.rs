@@ -3,6 +3,7 @@
 //! The store keeps facts and refuses stale writers; which transitions are legal is the orchestrator's to say.
 
 mod attempt;
+mod automation;
 mod backfill;
 mod check;
 mod counts;
@@ -10,6 +11,7 @@ mod event;
 mod leader;
 mod maintenance;
 mod materialization;
+mod notification;
 mod queue;
 mod run;
 mod run_move;
@@ -26,6 +28,10 @@ use crate::port::{AssetStore, PartitionStore, Verdict};
 pub use attempt::{
     AttemptKey, AttemptRecord, Claim, Claiming, PartitionState, PoolLimit, RunPartition, StepEnd,
 };
+pub use automation::{
+    AssetEvaluation, AutomationCursor, AutomationStore, BlockingResult, EVALUATIONS_KEPT, NewAssetEvaluation,
+    NewEvaluation, ReadMemory,
+};
 pub use backfill::{BACKFILL_TAG, BackfillRecord, BackfillState, BackfillStore};
 pub use check::{CheckResult, CheckStore, FreshnessChange, FreshnessRecord, FreshnessStore};
 pub use counts::{StepTotal, TaskCounts};
@@ -33,6 +39,10 @@ pub use event::{Event, EventKind, StoredEvent};
 pub use leader::{Leader, LeaderStore};
 pub use maintenance::{MaintenanceStore, Pruned, TableSize};
 pub use materialization::{Checkpoint, Input, Materialization, QuarantineEntry};
+pub use notification::{
+    DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryTry, Incident, NewDelivery, Notices,
+    NotificationEvent, NotificationRecord, NotificationStore, Outcome, RunEnd, Subject,
+};
 pub use queue::{QueueStore, TagLimit, TakeRuns, WorkerRecord};
 pub use run::{Inserted, NewRun, RunFilter, RunRecord, RunState};
 pub use run_move::RunMove;
@@ -49,12 +59,14 @@ pub use token::{Role, TokenRecord, TokenStore};
 #[async_trait]
 pub trait StateStore:
     AssetStore
+    + AutomationStore
     + BackfillStore
     + CheckStore
     + FreshnessStore
     + QueueStore
     + LeaderStore
     + MaintenanceStore
+    + NotificationStore
     + PartitionStore
     + TickStore
     + TokenStore

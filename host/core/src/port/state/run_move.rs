@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::plan::{RunId, WorkerId};
 
 /// A run goes from one state to another. Whether it may is the orchestrator's matter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunMove {
     /// Which run.
     pub run: RunId,

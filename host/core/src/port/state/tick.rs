@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::leader::Leader;
 use super::run::{Inserted, NewRun};
+use super::run_move::RunMove;
 use crate::error::{Error, Result};
 use crate::plan::{AssetName, RunId};
 
@@ -17,6 +18,8 @@ pub enum InstigatorKind {
     Schedule,
     /// Something that is seen to have happened.
     Sensor,
+    /// The condition of an asset, whose name it has. It makes no ticks: each evaluation is of all assets.
+    Automation,
 }
 
 impl InstigatorKind {
@@ -25,12 +28,13 @@ impl InstigatorKind {
         match self {
             Self::Schedule => "schedule",
             Self::Sensor => "sensor",
+            Self::Automation => "automation",
         }
     }
 
     /// The kind that [`InstigatorKind::text`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Schedule, Self::Sensor]
+        [Self::Schedule, Self::Sensor, Self::Automation]
             .into_iter()
             .find(|kind| kind.text() == text)
     }
@@ -126,6 +130,9 @@ pub struct NewTick {
     pub reason: Option<String>,
     /// The runs that it launches; of those whose key is known none is made.
     pub runs: Vec<NewRun>,
+    /// How runs that are in its way are asked to stop, in the order of their ids. Where one of them has moved by then,
+    /// nothing is kept.
+    pub cancels: Vec<RunMove>,
     /// Where to look on; none to leave the cursor as it is.
     pub cursor: Option<String>,
     /// What the work answered.
@@ -139,10 +146,12 @@ pub struct NewTick {
 pub struct TickRecord {
     /// Its number among those of its instigator.
     pub sequence: i64,
-    /// For when it was due.
+    /// For when it was due; of one by hand, when that was asked for.
     pub scheduled_at: DateTime<Utc>,
     /// When it was done.
     pub at: DateTime<Utc>,
+    /// Whether somebody asked for it, and it was not due.
+    pub by_hand: bool,
     /// What came of it.
     pub outcome: TickOutcome,
     /// Why it was skipped, missed or buffered.
@@ -171,7 +180,8 @@ pub struct TickFilter {
 pub enum Ticked {
     /// It is kept; with what became of each of its runs, in order.
     Kept(Vec<(RunId, Inserted)>),
-    /// The instigator has moved on since it was seen, or the tick was kept before. Nothing was changed.
+    /// The instigator has moved on since it was seen, a run that it cancels has, or the tick was kept before. Nothing was
+    /// changed.
     Stale,
     /// Another process leads. Nothing was changed.
     NotLeading,
@@ -220,9 +230,14 @@ pub trait TickStore: Send + Sync {
     /// Forgets all that is known of one: its ticks, cursor, and whether it was started or stopped by hand. Keys of its
     /// runs stay used.
     async fn wipe_instigator(&self, instigator: &Instigator) -> Result<()>;
-    /// Keeps a tick, its runs and the cursor behind it, all or nothing. Refused where another process leads, where the
-    /// instigator has moved on since it was seen, and where a tick was kept for this instant or a later one.
+    /// Keeps a tick, its runs, what it cancels and the cursor behind it, all or nothing. Refused where another process leads,
+    /// where the instigator or a run that is to stop has moved on since it was seen, and where a tick was kept for this
+    /// instant or a later one.
     async fn keep_tick(&self, leader: &Leader, tick: &NewTick) -> Result<Ticked>;
+    /// Keeps a tick that somebody asked for, with its runs, whoever leads: it is beside those that are due, so neither what
+    /// was seen nor the cursor is looked at, and what is due stays so. One that nobody ever saw is known from then on. Answers
+    /// what became of each run, in order. A tick of the leader that is under way is then made again.
+    async fn keep_tick_by_hand(&self, tick: &NewTick) -> Result<Vec<(RunId, Inserted)>>;
     /// Launches what a buffered tick waited with.
     async fn release_tick(
         &self,

@@ -248,7 +248,7 @@ fn launched(
     }
 }
 
-fn known_job(
+pub(super) fn known_job(
     document: &Document,
     pointer: &str,
     job: &AssetName,

@@ -1,0 +1,4 @@
+-- Whether somebody asked for a tick. Those may be of any instant, of one too for which the schedule is due.
+ALTER TABLE ticks ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
+DROP INDEX ticks_once;
+CREATE UNIQUE INDEX ticks_once ON ticks (name, scheduled_at) WHERE kind = 'schedule' AND NOT by_hand;
