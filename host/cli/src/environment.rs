@@ -1,10 +1,12 @@
 //! The only reader of the environment.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_connector::secret::{SecretStores, VaultConfig, VaultLogin};
 use tidegate_core::schema::{ReferenceKind, SecretName};
+use tidegate_core::{Error, Kind};
 use tidegate_orchestrator::Lookup;
 
 /// What secrets are called in the environment: the secret `X` is this and `X`.
@@ -69,6 +71,19 @@ pub(crate) fn plugin_cache() -> PathBuf {
 /// The state store's address, where it is not the project's: `TIDEGATE_STATE`.
 pub(crate) fn state() -> Option<String> {
     set("TIDEGATE_STATE")
+}
+
+/// Where the API listens, where the command does not say it: `TIDEGATE_LISTEN`, addresses with ports separated by commas.
+pub(crate) fn listen() -> Result<Option<Vec<SocketAddr>>, Error> {
+    let Some(text) = set("TIDEGATE_LISTEN") else {
+        return Ok(None);
+    };
+    let addresses = text.split(',').map(|each| each.trim().parse());
+    let addresses: Result<_, _> = addresses.collect();
+    addresses.map(Some).map_err(|_| {
+        let message = format!("TIDEGATE_LISTEN is `{text}`, which is no address with a port");
+        Error::new(Kind::Usage, "api.listen_address", message).hint("write it as `127.0.0.1:3004`")
+    })
 }
 
 /// Whether what was typed asks for JSON, where it cannot be read as a command.

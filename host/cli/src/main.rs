@@ -79,6 +79,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, tidegat
         Command::Sensor { command } => command::sensor::run(project, command, output).await,
         Command::Automation { command } => command::automation::run(project, command, output).await,
         Command::Notification { command } => command::notification::run(project, command, output).await,
+        Command::Token { command } => command::token::run(project, command, output).await,
         Command::State { command } => command::state::run(project, command, output).await,
         Command::Clickhouse { command } => command::clickhouse::run(project, command, output).await,
         Command::Quarantine { command } => command::quarantine::run(project, command, output).await,

@@ -384,7 +384,6 @@ pub(crate) const TABLES: &[Table] = &[
         order: "sequence",
         sequence: Some("deliveries_sequence_seq"),
     },
-    },
     Table {
         name: "tokens",
         columns: &[

@@ -8,6 +8,7 @@ mod instigators;
 mod notification;
 mod runs;
 mod state;
+mod token;
 
 use std::path::PathBuf;
 
@@ -22,8 +23,11 @@ pub(crate) use backfill::{Backfill, BackfillCommand, BackfillOptions, BackfillSl
 pub(crate) use checks::{CheckAsset, Checks};
 pub(crate) use instigators::{JobCommand, LaunchJob, ScheduleCommand, SensorCommand, Ticks};
 pub(crate) use notification::NotificationCommand;
-pub(crate) use runs::{Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeRole};
+pub(crate) use runs::{
+    Config, ListRuns, Queue, Run, RunAlias, RunOrList, RunsCommand, Serve, ServeAuth, ServeRole,
+};
 pub(crate) use state::StateCommand;
+pub(crate) use token::{TokenCommand, TokenRole};
 
 /// Streams Arrow batches from sources through sandboxed WebAssembly plugins to destinations, as YAML schemas say.
 #[derive(Debug, Parser)]
@@ -177,6 +181,14 @@ pub(crate) enum Command {
     Notification {
         #[command(subcommand)]
         command: NotificationCommand,
+    },
+    /// Make tokens of the API, show them, take them back.
+    #[command(after_help = "Examples:
+  tidegate token create --name nightly --role operator --expires-in 90d
+  tidegate token revoke 4f1d2c3b5a697887")]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
     },
     /// Look after the state store: its tables, its size, what is old, and its move elsewhere.
     #[command(after_help = "Examples:

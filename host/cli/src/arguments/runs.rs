@@ -1,5 +1,7 @@
 //! What can be typed about runs.
 
+use std::net::SocketAddr;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Selection;
@@ -59,9 +61,15 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// What this process does: `worker` carries out runs, `daemon` stands by to lead.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "daemon,worker")]
+    /// What this process does: `api` answers over HTTP, `daemon` stands by to lead, `worker` carries out runs.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "api,daemon,worker")]
     pub(crate) roles: Vec<ServeRole>,
+    /// Where the API listens, several separated by commas [default: 127.0.0.1:3004 and [::1]:3004].
+    #[arg(long, value_name = "ADDRESS:PORT", value_delimiter = ',')]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Who the API lets in: whoever shows a token, or everyone on this machine.
+    #[arg(long, value_enum, default_value = "local")]
+    pub(crate) auth: ServeAuth,
     /// Runs at once; four a processor, unless told.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) runs: Option<u16>,
@@ -73,10 +81,21 @@ pub(crate) struct Serve {
 /// What a process that serves does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ServeRole {
+    /// Answers over HTTP.
+    Api,
     /// Leads, or stands by to.
     Daemon,
     /// Carries out runs of the queue.
     Worker,
+}
+
+/// Who the API lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeAuth {
+    /// Whoever shows a token of `tidegate token create`.
+    Token,
+    /// Everyone on this machine, as an admin: listens on loopback addresses alone.
+    Local,
 }
 
 #[derive(Debug, Subcommand)]

@@ -25,3 +25,4 @@ pub(crate) mod serve;
 pub(crate) mod state;
 pub(crate) mod steps;
 mod ticks;
+pub(crate) mod token;

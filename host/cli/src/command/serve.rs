@@ -1,8 +1,10 @@
 //! `tidegate serve`: the queue, and what goes on by itself.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tidegate_api::{Api, ApiConfig, Auth};
 use tidegate_core::plan::{AssetName, PartitionKey, RunId};
 use tidegate_core::{Error, Errors};
 use tidegate_orchestrator::{
@@ -10,10 +12,13 @@ use tidegate_orchestrator::{
     PartitionOutcome, RunObserver, Schedules, Sensors, WorkerConfig,
 };
 
-use crate::arguments::{ProjectAt, Serve, ServeRole};
+use crate::arguments::{ProjectAt, Serve, ServeAuth, ServeRole};
 use crate::command::run::{orchestrator, stop_when_told};
 use crate::output::Output;
-use crate::session;
+use crate::{environment, session};
+
+/// The port of the API.
+const PORT: u16 = 3004;
 
 /// Runs that a worker carries out at once, for each processor: most of a run's time is waiting.
 const RUNS_PER_PROCESSOR: usize = 4;
@@ -26,6 +31,13 @@ pub(crate) async fn run(at: &ProjectAt, serve: &Serve, _output: &Output) -> Resu
     let runs = serve.runs.map_or(processors * RUNS_PER_PROCESSOR, usize::from);
     let name = &project.documents().project.value.name;
     complain!("serving project {name} as {}", orchestrator.workers.id());
+    // Before anything is taken from the queue: what cannot listen carries nothing out.
+    let api = if serve.roles.contains(&ServeRole::Api) {
+        let api = Api::bind(orchestrator.clone(), &listening(serve)?).await;
+        Some(api.map_err(Error::from)?)
+    } else {
+        None
+    };
     let worker = async {
         if serve.roles.contains(&ServeRole::Worker) {
             orchestrator.serve_queue(WorkerConfig { runs }).await
@@ -40,11 +52,44 @@ pub(crate) async fn run(at: &ProjectAt, serve: &Serve, _output: &Output) -> Resu
             Ok(())
         }
     };
-    let (queue, duties) = tokio::join!(worker, daemon);
+    let api = async {
+        let Some(api) = api else { return };
+        for address in api.addresses() {
+            complain!("answering on http://{address}/api/v1");
+        }
+        api.serve(orchestrator.cancel.clone()).await;
+    };
+    let (queue, duties, ()) = tokio::join!(worker, daemon, api);
     queue?;
     duties?;
     complain!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the API listens, and who is let in.
+fn listening(serve: &Serve) -> Result<ApiConfig, Error> {
+    let listen = match (serve.listen.as_slice(), environment::listen()?) {
+        ([], Some(listen)) => listen,
+        ([], None) => {
+            let both = [
+                IpAddr::from(Ipv4Addr::LOCALHOST),
+                IpAddr::from(Ipv6Addr::LOCALHOST),
+            ];
+            let both = both.into_iter().filter(|ip| has(*ip));
+            both.map(|ip| SocketAddr::new(ip, PORT)).collect()
+        }
+        (told, _) => told.to_vec(),
+    };
+    let auth = match serve.auth {
+        ServeAuth::Token => Auth::Token,
+        ServeAuth::Local => Auth::Local,
+    };
+    Ok(ApiConfig { listen, auth })
+}
+
+/// Whether the machine has an address: many a container has no IPv6.
+fn has(ip: IpAddr) -> bool {
+    std::net::TcpListener::bind(SocketAddr::new(ip, 0)).is_ok()
 }
 
 /// The daemon with all that the leader does.

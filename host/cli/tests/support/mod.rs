@@ -165,6 +165,8 @@ impl Project {
                 concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache"),
             )
             .env_remove("TIDEGATE_STATE")
+            // Several serve at once.
+            .env("TIDEGATE_LISTEN", "127.0.0.1:0")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
