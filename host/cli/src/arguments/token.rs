@@ -14,7 +14,7 @@ pub(crate) enum TokenCommand {
         #[arg(long, value_enum, default_value = "viewer")]
         role: TokenRole,
         /// For how long, such as `90d`; for ever, unless told.
-        #[arg(long, value_name = "DURATION", value_parser = Millis::parse)]
+        #[arg(long, value_name = "DURATION", value_parser = time)]
         expires_in: Option<Millis>,
     },
     /// Show the tokens; their texts are not among what is kept.
@@ -25,6 +25,10 @@ pub(crate) enum TokenCommand {
         #[arg(required = true)]
         ids: Vec<String>,
     },
+}
+
+fn time(text: &str) -> Result<Millis, String> {
+    Millis::try_from(text.to_owned())
 }
 
 /// What the holder of a token may do.

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod answering;
+pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod doomed;
 pub(crate) mod mail;
