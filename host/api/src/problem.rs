@@ -9,25 +9,6 @@ use utoipa::ToSchema;
 /// After so many seconds the same request may be met better.
 const RETRY_AFTER_S: &str = "5";
 
-/// The codes of what is not there.
-const NOT_FOUND: [&str; 5] = [
-    "run.unknown",
-    "run.unknown_asset",
-    "api.no_job",
-    "api.no_log",
-    "api.no_path",
-];
-
-/// The codes of what cannot be done as things stand.
-const CONFLICT: [&str; 6] = [
-    "run.not_cancellable",
-    "run.not_retryable",
-    "run.not_ended",
-    "run.ambiguous",
-    "api.run_gone",
-    "attempt.held",
-];
-
 /// Why a request was not met. `code` is one of `docs/error-codes.md`, and stable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -102,16 +83,13 @@ impl Problem {
     }
 }
 
-/// The status that an error is answered with.
+/// The status that an error of the host is answered with. The last word of its code tells what is not there, and what cannot be
+/// done as things stand.
 fn status(error: &Error) -> StatusCode {
-    let code = error.code.as_str();
-    if NOT_FOUND.contains(&code) {
-        return StatusCode::NOT_FOUND;
-    }
-    if CONFLICT.contains(&code) {
-        return StatusCode::CONFLICT;
-    }
+    let word = error.code.rsplit('.').next().unwrap_or_default();
     match (error.kind, error.retry) {
+        (Kind::Usage, _) if word.starts_with("unknown") => StatusCode::NOT_FOUND,
+        (Kind::Usage, _) if word.starts_with("not_") => StatusCode::CONFLICT,
         (Kind::Usage | Kind::Schema | Kind::Data | Kind::Plugin, _) => StatusCode::UNPROCESSABLE_ENTITY,
         (Kind::Cancelled, _) => StatusCode::CONFLICT,
         (Kind::Resource | Kind::State, Retry::Later) => StatusCode::SERVICE_UNAVAILABLE,

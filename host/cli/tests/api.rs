@@ -335,3 +335,30 @@ fn a_stream_tells_what_happens_as_it_does_and_a_stop_ends_it() {
     stream.read_to_string(&mut rest).unwrap();
     assert!(!rest.contains("event: end"), "{rest}");
 }
+
+#[test]
+fn the_script_of_the_examples_launches_and_follows() {
+    let project = Project::small();
+    let server = ApiServer::start(&project, &[]);
+    let script = format!("{}/examples/api/run-and-follow.sh", support::repository());
+    let run = |asset: &str| {
+        let mut command = std::process::Command::new("sh");
+        command
+            .args([&script, asset])
+            .env("TIDEGATE_URL", format!("http://{}", server.address));
+        command.output().unwrap()
+    };
+    let output = run("small");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{printed}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        printed.contains("materialized") && printed.ends_with("end\nsucceeded\n"),
+        "{printed}"
+    );
+    assert!(!run("none").status.success());
+    server.stop();
+}
