@@ -157,7 +157,10 @@ fn a_failure_is_asked_for_again_only_when_something_changed() {
         // What was stopped and started again is met anew.
         let before = evaluation(&project, "broken");
         project.tidegate(&["automation", "stop", "broken"]).succeeded();
-        wait();
+        // Whether an evaluation comes between or not.
+        if condition == "missing" {
+            wait();
+        }
         project.write("in/broken.csv", "id\n1\n");
         start(&project, &["broken"]);
         until("it is made", || in_state(&project, "succeeded") == 1);
@@ -427,7 +430,6 @@ fn what_is_wrong_with_one_asset_holds_up_no_other() {
         "{told}"
     );
     project.tidegate(&["automation", "stop", "odd"]).succeeded();
-    wait();
     start(&project, &["odd"]);
     until("it is evaluated again", || {
         let last = project.json(&["automation", "show", "odd"]);

@@ -65,7 +65,7 @@ fn world(now: DateTime<Utc>) -> AutomationWorld {
         .collect();
     for index in 0..ASSETS {
         world.set_present(&name(index), &ranges, &[], &[]);
-        world.turn(&name(index), true);
+        world.turn(&name(index), Some(now));
     }
     world
 }

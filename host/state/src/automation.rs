@@ -177,8 +177,9 @@ async fn assets_of_runs(pool: &Pool, runs: &[RunId]) -> Result<HashMap<RunId, Ve
 async fn open_partitions(pool: &Pool) -> Result<Vec<(AssetName, PartitionKey)>, StateError> {
     let rows: Vec<(String, String)> = on_pool!(pool, |db| {
         sqlx::query_as(
-            "SELECT DISTINCT p.asset, p.partition_key FROM runs r JOIN run_partitions p ON p.run = r.id
-             WHERE r.state IN ('queued', 'starting', 'running', 'cancelling') AND p.state IN ('pending', 'running')
+            "SELECT p.asset, p.partition_key FROM runs r JOIN run_partitions p ON p.run = r.id
+             WHERE r.state IN ('queued', 'starting', 'running', 'cancelling')
+               AND p.state IN ('pending', 'running', 'failed')
                AND p.partition_key NOT LIKE 'step:%'",
         )
         .fetch_all(db)

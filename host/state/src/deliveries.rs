@@ -132,18 +132,20 @@ pub(crate) async fn keep_try(pool: &Pool, leader: &Leader, tried: &DeliveryTry) 
     Ok(kept == 1)
 }
 
-pub(crate) async fn prune(pool: &Pool, before: DateTime<Utc>, most: u32) -> Result<u64, StateError> {
+/// Answers how many deliveries went, and how many outcomes.
+pub(crate) async fn prune(pool: &Pool, before: DateTime<Utc>, most: u32) -> Result<(u64, u64), StateError> {
     let before = instant(before);
-    let removed = on_pool!(pool, |db| {
-        sqlx::query(
+    Ok(on_pool!(pool, |db| {
+        let outcomes = sqlx::query(
             "DELETE FROM outcomes WHERE sequence IN
                  (SELECT sequence FROM outcomes WHERE at < $1 ORDER BY sequence LIMIT $2)",
         )
         .bind(before)
         .bind(i64::from(most))
         .execute(db)
-        .await?;
-        sqlx::query(
+        .await?
+        .rows_affected();
+        let deliveries = sqlx::query(
             "DELETE FROM deliveries WHERE sequence IN
                  (SELECT sequence FROM deliveries WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)",
         )
@@ -151,9 +153,9 @@ pub(crate) async fn prune(pool: &Pool, before: DateTime<Utc>, most: u32) -> Resu
         .bind(i64::from(most))
         .execute(db)
         .await?
-        .rows_affected()
-    });
-    Ok(removed)
+        .rows_affected();
+        (deliveries, outcomes)
+    }))
 }
 
 pub(crate) async fn prunable(pool: &Pool, before: DateTime<Utc>) -> Result<u64, StateError> {

@@ -1,4 +1,4 @@
-//! Schedules and sensors: whether they are on, and where they stand.
+//! Schedules, sensors and automations: whether they are on, and where they stand.
 
 use chrono::{DateTime, Utc};
 use tidegate_core::port::{Instigator, InstigatorKind, InstigatorRecord, Leader};
@@ -128,6 +128,13 @@ pub(crate) async fn enable(
             .bind(which.name.as_str())
             .execute(&mut *tx)
             .await?;
+        }
+        // One that is started is met anew, also where no evaluation saw it stopped.
+        if which.kind == InstigatorKind::Automation {
+            sqlx::query("DELETE FROM automation_memory WHERE asset = $1")
+                .bind(which.name.as_str())
+                .execute(&mut *tx)
+                .await?;
         }
         row
     });

@@ -13,6 +13,7 @@ use tidegate_core::{Error, Kind, Result};
 use crate::error::StateError;
 use crate::leader::unless_leads_return;
 use crate::pool::Pool;
+use crate::runs::ROWS_PER_INSERT;
 use crate::store::SqlStateStore;
 use crate::values::{from_integer, from_text, instant, to_integer, to_json};
 use crate::{deliveries, outcomes};
@@ -32,8 +33,12 @@ impl NotificationStore for SqlStateStore {
         Ok(meet(&self.pool, leader, names, at).await?)
     }
 
-    async fn outcomes(&self, limit: u32) -> Result<Vec<(i64, Outcome)>> {
-        Ok(outcomes::oldest(&self.pool, limit).await?)
+    async fn outcomes(&self, limit: u32) -> Result<Vec<(i64, Result<Outcome>)>> {
+        let oldest = outcomes::oldest(&self.pool, limit).await?;
+        let each = |(sequence, outcome): (i64, Result<Outcome, StateError>)| {
+            (sequence, outcome.map_err(Error::from))
+        };
+        Ok(oldest.into_iter().map(each).collect())
     }
 
     async fn incidents(&self) -> Result<Vec<Incident>> {
@@ -56,7 +61,7 @@ impl NotificationStore for SqlStateStore {
         Ok(deliveries::list(&self.pool, filter).await?)
     }
 
-    async fn prune_deliveries(&self, before: DateTime<Utc>, most: u32) -> Result<u64> {
+    async fn prune_deliveries(&self, before: DateTime<Utc>, most: u32) -> Result<(u64, u64)> {
         Ok(deliveries::prune(&self.pool, before, most).await?)
     }
 
@@ -167,6 +172,9 @@ async fn incidents(pool: &Pool) -> Result<Vec<Incident>, StateError> {
 }
 
 async fn keep(pool: &Pool, leader: &Leader, notices: &Notices) -> Result<bool, StateError> {
+    let open = notices.open.iter();
+    let open = open.map(|incident| Ok((incident, to_integer("failures", incident.failures)?)));
+    let open: Vec<(&Incident, i64)> = open.collect::<Result<_, StateError>>()?;
     in_transaction!(pool, |tx, dialect| {
         unless_leads_return!(tx, dialect, leader, false);
         if !notices.seen.is_empty() {
@@ -178,31 +186,42 @@ async fn keep(pool: &Pool, leader: &Leader, notices: &Notices) -> Result<bool, S
             delete.push(")");
             delete.build().persistent(false).execute(&mut *tx).await?;
         }
-        for incident in &notices.open {
-            sqlx::query(
-                "INSERT INTO incidents (notification, subject, partition_key, failures, opened_at, notified_at)
-                 VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (notification, subject, partition_key) DO UPDATE SET failures = excluded.failures,
+        for rows in open.chunks(ROWS_PER_INSERT) {
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO incidents (notification, subject, partition_key, failures, opened_at, notified_at) ",
+            );
+            insert.push_values(rows, |mut row, (incident, failures)| {
+                row.push_bind(incident.notification.as_str())
+                    .push_bind(incident.subject.text())
+                    .push_bind(incident.partition.0.as_str())
+                    .push_bind(*failures)
+                    .push_bind(instant(incident.opened_at))
+                    .push_bind(instant(incident.notified_at));
+            });
+            insert.push(
+                " ON CONFLICT (notification, subject, partition_key) DO UPDATE SET failures = excluded.failures,
                      opened_at = excluded.opened_at, notified_at = excluded.notified_at",
-            )
-            .bind(incident.notification.as_str())
-            .bind(incident.subject.text())
-            .bind(incident.partition.0.as_str())
-            .bind(to_integer("failures", incident.failures)?)
-            .bind(instant(incident.opened_at))
-            .bind(instant(incident.notified_at))
-            .execute(&mut *tx)
-            .await?;
+            );
+            insert
+                .build()
+                .persistent(rows.len() == 1)
+                .execute(&mut *tx)
+                .await?;
         }
-        for incident in &notices.closed {
-            sqlx::query(
-                "DELETE FROM incidents WHERE notification = $1 AND subject = $2 AND partition_key = $3",
-            )
-            .bind(incident.notification.as_str())
-            .bind(incident.subject.text())
-            .bind(incident.partition.0.as_str())
-            .execute(&mut *tx)
-            .await?;
+        for rows in notices.closed.chunks(ROWS_PER_INSERT) {
+            let mut delete =
+                QueryBuilder::new("DELETE FROM incidents WHERE (notification, subject, partition_key) IN (");
+            delete.push_values(rows, |mut row, incident| {
+                row.push_bind(incident.notification.as_str())
+                    .push_bind(incident.subject.text())
+                    .push_bind(incident.partition.0.as_str());
+            });
+            delete.push(")");
+            delete
+                .build()
+                .persistent(rows.len() == 1)
+                .execute(&mut *tx)
+                .await?;
         }
         for delivery in &notices.deliveries {
             deliveries::insert!(tx, delivery);

@@ -1,5 +1,7 @@
 //! Which assets are late, for the conditions that ask.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use tidegate_core::plan::{AssetName, AutomationWorld, FreshnessPolicy, FreshnessStatus, Updated};
 use tidegate_core::port::StateStore;
@@ -64,9 +66,16 @@ impl Late {
 
     /// Tells which are late at an instant, with what was loaded since the last time.
     pub(super) fn take(&mut self, world: &mut AutomationWorld, updated: &[Updated], now: DateTime<Utc>) {
+        if self.0.is_empty() {
+            return;
+        }
+        let mut newest: HashMap<&AssetName, DateTime<Utc>> = HashMap::new();
+        for update in updated {
+            let at = newest.entry(&update.asset).or_insert(update.at);
+            *at = update.at.max(*at);
+        }
         for watched in &mut self.0 {
-            let theirs = updated.iter().filter(|update| update.asset == watched.asset);
-            watched.last_at = theirs.map(|update| update.at).chain(watched.last_at).max();
+            watched.last_at = watched.last_at.max(newest.get(&watched.asset).copied());
             let status = watched.policy.at(now, watched.last_at, watched.since).status;
             world.set_late(&watched.asset, status == FreshnessStatus::Late);
         }

@@ -1,10 +1,10 @@
 //! What a process knows of all assets, told from the state and brought up to date with what changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tidegate_core::plan::{
-    AssetName, AssetRules, AutomationEvaluated, AutomationWorld, Changes, Condition, Digest,
+    AssetName, AssetRules, AutomationEvaluated, AutomationWorld, Changes, Condition, Digest, Partitioning,
 };
 use tidegate_core::port::{InstigatorKind, NewEvaluation, StateStore};
 use tidegate_core::{Error, Kind, Result};
@@ -27,14 +27,18 @@ pub struct Known {
     pub(super) seen: Seen,
     /// Assets with a condition, and whether that is remembered in the state.
     pub(super) kept: BTreeMap<AssetName, bool>,
-    /// Those of them that somebody started.
-    pub(super) started: BTreeSet<AssetName>,
+    /// Those of them that somebody started, and when.
+    pub(super) started: BTreeMap<AssetName, DateTime<Utc>>,
+    /// Assets without a condition of which something is remembered in the state: to be forgotten.
+    pub(super) gone: BTreeSet<AssetName>,
     /// Assets that are looked at: those with a condition, and what they are made from.
     pub(super) looked_at: BTreeSet<AssetName>,
     pub(super) faults: Faults,
     kept_back: Option<KeptBack>,
     late: Late,
-    /// Nothing was ever evaluated.
+    /// For each name of dynamic keys, a partitioning that has them.
+    dynamic: BTreeMap<AssetName, Partitioning>,
+    /// Nothing was ever evaluated, or nothing is remembered of it.
     pub(super) first: bool,
 }
 
@@ -53,20 +57,29 @@ impl Known {
     /// All that is known, told from the state. What is wrong with one asset is told with its evaluation, and holds up no other.
     pub async fn load(project: &Project, state: &dyn StateStore, now: DateTime<Utc>) -> Result<Self> {
         let cursor = state.automation_cursor().await?;
-        // What was loaded before anything was ever evaluated is there, and no news.
-        let first = cursor.seen.is_none();
-        let seen = match cursor.seen {
-            Some(ranges) => ranges,
-            None => vec![(0, state.last_update().await?)],
-        };
-        let dynamic = dynamic(project, state).await?;
         let Rules {
             rules,
             mut faults,
             conditions,
             looked_at,
+            dynamic,
         } = rules(project);
-        let world = off_thread(move || AutomationWorld::new(rules, &dynamic, now)).await?;
+        let memories = state
+            .automation_memories()
+            .await?
+            .into_iter()
+            .map(|(asset, _)| asset);
+        let (remembered, gone): (BTreeSet<_>, BTreeSet<_>) =
+            memories.partition(|asset| conditions.contains_key(asset));
+        // What was loaded before anything was evaluated that is remembered is there, and no news.
+        let seen = cursor.seen.filter(|_| !remembered.is_empty());
+        let first = seen.is_none();
+        let seen = match seen {
+            Some(ranges) => ranges,
+            None => vec![(0, state.last_update().await?)],
+        };
+        let values = values(&dynamic, state).await?;
+        let world = off_thread(move || AutomationWorld::new(rules, &values, now)).await?;
         let asks = |asks: fn(&Condition) -> bool| {
             let those = conditions.iter().filter(move |(_, condition)| asks(condition));
             those.map(|(name, _)| name.clone()).collect::<Vec<AssetName>>()
@@ -77,12 +90,17 @@ impl Known {
             world,
             sequence: cursor.sequence,
             seen: Seen::new(seen),
-            kept: conditions.keys().map(|name| (name.clone(), false)).collect(),
-            started: BTreeSet::new(),
+            kept: conditions
+                .keys()
+                .map(|name| (name.clone(), remembered.contains(name)))
+                .collect(),
+            started: BTreeMap::new(),
+            gone,
             looked_at,
             faults,
             kept_back: asks_checks.then(KeptBack::default),
             late,
+            dynamic,
             first,
         };
         known.world.evaluated_at = cursor.evaluated_at;
@@ -90,9 +108,6 @@ impl Known {
         known
             .look_at_code(project, asks(|condition| condition.asks.code))
             .await;
-        for (asset, _) in state.automation_memories().await? {
-            known.kept.insert(asset, true);
-        }
         known.turn(state).await?;
         Ok(known)
     }
@@ -118,24 +133,31 @@ impl Known {
 
     /// Which assets' automation is on: those that somebody started and nothing is wrong with.
     async fn turn(&mut self, state: &dyn StateStore) -> Result<()> {
-        let running: HashSet<AssetName> = state
+        let running: BTreeMap<AssetName, DateTime<Utc>> = state
             .instigators()
             .await?
             .into_iter()
             .filter(|record| record.instigator.kind == InstigatorKind::Automation)
             .filter(|record| Standing::of(false, Some(record)).state == State::Running)
-            .map(|record| record.instigator.name)
+            .map(|record| (record.instigator.name, record.since))
             .collect();
-        self.started.clear();
+        let before = std::mem::take(&mut self.started);
         let mut back = BTreeSet::new();
-        for (name, kept) in &self.kept {
-            if running.contains(name) {
-                self.started.insert(name.clone());
-            } else {
+        for (name, kept) in &mut self.kept {
+            let since = running.get(name).copied();
+            if let Some(since) = since {
+                self.started.insert(name.clone(), since);
+            }
+            // It was started again, and no evaluation saw it stopped.
+            let anew = since.is_some() && before.get(name).is_some_and(|before| Some(*before) != since);
+            if anew {
+                *kept = false;
+            }
+            if anew || since.is_none() {
                 self.faults.forget(name);
             }
-            let on = self.started.contains(name) && self.faults.of(name).is_none();
-            if on && *kept && !self.world.is_on(name) {
+            let on = since.filter(|_| self.faults.of(name).is_none());
+            if on.is_some() && *kept && !self.world.is_on(name) {
                 back.insert(name.clone());
             }
             self.world.turn(name, on);
@@ -158,7 +180,7 @@ impl Known {
                     let hint = format!(
                         "`tidegate automation stop {asset}` and `start {asset}` forget what it remembers"
                     );
-                    self.world.turn(&asset, false);
+                    self.world.turn(&asset, None);
                     self.faults.memory(asset, error.hint(hint));
                 }
             }
@@ -175,7 +197,7 @@ impl Known {
     ) -> Result<Evaluation> {
         self.turn(state).await?;
         let mut changes = Changes {
-            dynamic: dynamic(project, state).await?,
+            dynamic: values(&self.dynamic, state).await?,
             ..Changes::default()
         };
         // Runs are looked at first: one that ends in between is seen to go on once more, never to have ended unseen.
@@ -236,6 +258,7 @@ struct Rules {
     faults: Faults,
     conditions: BTreeMap<AssetName, Condition>,
     looked_at: BTreeSet<AssetName>,
+    dynamic: BTreeMap<AssetName, Partitioning>,
 }
 
 fn rules(project: &Project) -> Rules {
@@ -244,6 +267,7 @@ fn rules(project: &Project) -> Rules {
         faults: Faults::default(),
         conditions: BTreeMap::new(),
         looked_at: BTreeSet::new(),
+        dynamic: BTreeMap::new(),
     };
     for name in project.graph().order() {
         let Some(asset) = project.documents().assets.get(&name) else {
@@ -267,8 +291,17 @@ fn rules(project: &Project) -> Rules {
                 .looked_at
                 .extend(above.iter().map(|above| above.name.clone()));
         }
+        let partitioning = project.slices_of(&name);
+        if let Some(slices) = &partitioning
+            && let Some(keys) = slices.dynamic()
+        {
+            found
+                .dynamic
+                .entry(keys.clone())
+                .or_insert_with(|| slices.clone());
+        }
         found.rules.push(AssetRules {
-            partitioning: project.slices_of(&name),
+            partitioning,
             above: above
                 .into_iter()
                 .map(|above| (above.name, above.mapping))
@@ -300,16 +333,14 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     })
 }
 
-/// The dynamic keys of all assets, by their names.
-async fn dynamic(project: &Project, state: &dyn StateStore) -> Result<BTreeMap<AssetName, Vec<String>>> {
+/// The dynamic keys that there are now, by their names.
+async fn values(
+    dynamic: &BTreeMap<AssetName, Partitioning>,
+    state: &dyn StateStore,
+) -> Result<BTreeMap<AssetName, Vec<String>>> {
     let mut found = BTreeMap::new();
-    for name in project.documents().assets.keys() {
-        let Some(slices) = project.slices_of(name) else {
-            continue;
-        };
-        if let Some(name) = slices.dynamic().filter(|name| !found.contains_key(*name)) {
-            found.insert(name.clone(), dynamic_keys(state, &slices).await?);
-        }
+    for (name, slices) in dynamic {
+        found.insert(name.clone(), dynamic_keys(state, slices).await?);
     }
     Ok(found)
 }

@@ -12,6 +12,8 @@ mod known;
 mod runs;
 mod seen;
 mod slices;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use duty::Automation;

@@ -8,8 +8,9 @@ use super::known::Known;
 use crate::project::Project;
 
 impl Known {
-    /// Which slices are loaded: what was taken away is missing from now on. `anew`, where nothing is known. What cannot be read
-    /// of one asset is a fault of that one; where the state cannot be reached, nothing can be said of any.
+    /// Which slices are loaded: what was taken away is missing from now on. `anew`, where nothing is known, as it may be of an
+    /// asset with a fault. What cannot be read of one asset is a fault of that one; where the state cannot be reached, nothing
+    /// can be said of any.
     pub(super) async fn look_at_slices(
         &mut self,
         project: &Project,
@@ -18,6 +19,7 @@ impl Known {
     ) -> Result<()> {
         let names: Vec<AssetName> = self.looked_at.iter().cloned().collect();
         for name in names {
+            let anew = anew || self.faults.of(&name).is_some();
             match self.look_at(project, state, &name, anew).await {
                 Ok(()) => self.faults.passed(&name),
                 Err(error) if error.retry == Retry::Never => self.faults.passing(name, error),

@@ -35,11 +35,12 @@ impl Known {
         let stopped = self
             .kept
             .iter()
-            .filter(|(asset, kept)| **kept && !self.started.contains(*asset));
+            .filter(|(asset, kept)| **kept && !self.started.contains_key(*asset));
         memories.extend(stopped.map(|(asset, _)| (asset.clone(), None)));
         for (asset, memory) in &memories {
             self.kept.insert(asset.clone(), memory.is_some());
         }
+        memories.extend(self.gone.iter().map(|asset| (asset.clone(), None)));
         let mut assets: Vec<_> = evaluated
             .iter()
             .filter(|one| one.changed || one.requested > 0)
@@ -56,7 +57,7 @@ impl Known {
                 error: None,
             })
             .collect();
-        for asset in &self.started {
+        for asset in self.started.keys() {
             if let Some(error) = self.faults.tell(asset) {
                 assets.push(NewAssetEvaluation {
                     asset: asset.clone(),
@@ -86,5 +87,6 @@ impl Known {
     pub(super) fn kept(&mut self) {
         self.sequence += 1;
         self.first = false;
+        self.gone.clear();
     }
 }

@@ -19,7 +19,7 @@ const RUNS_PER_BATCH: u32 = 100;
 /// Results of checks that are removed at once.
 const RESULTS_PER_BATCH: u32 = 5_000;
 
-/// Deliveries of notifications that are removed at once.
+/// Deliveries of notifications that are removed at once, and as many outcomes that nobody looked at.
 const DELIVERIES_PER_BATCH: u32 = 5_000;
 
 /// Where the logs of attempts lie.
@@ -100,9 +100,9 @@ pub async fn prune(
     }
     if let Some(before) = limit(retention.notifications, now) {
         loop {
-            let deliveries = state.prune_deliveries(before, DELIVERIES_PER_BATCH).await?;
+            let (deliveries, outcomes) = state.prune_deliveries(before, DELIVERIES_PER_BATCH).await?;
             removed.notifications += deliveries;
-            if deliveries < u64::from(DELIVERIES_PER_BATCH) {
+            if deliveries.max(outcomes) < u64::from(DELIVERIES_PER_BATCH) {
                 break;
             }
         }

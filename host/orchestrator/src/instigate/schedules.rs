@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tidegate_core::plan::{AssetName, Timetable, TimetableError};
 use tidegate_core::port::{
     Instigator, InstigatorKind, InstigatorRecord, Leader, NewRun, NewTick, RunFilter, RunRecord, RunState,
-    TickFilter, TickOutcome, TickRecord, Ticked,
+    StateStore, TickFilter, TickOutcome, TickRecord, Ticked,
 };
 use tidegate_core::schema::{Overlap, Schedule};
 use tidegate_core::{Error, Kind, Result};
@@ -258,7 +258,7 @@ impl Schedules {
     /// it again, which does no harm.
     fn start_work(&mut self, due: &Due<'_>, seen: i64, at: DateTime<Utc>) {
         let (orchestrator, leader) = (self.orchestrator.clone(), due.leader.clone());
-        let name = due.schedule.name.clone();
+        let (name, declared) = (due.schedule.name.clone(), due.schedule.enabled);
         let assets = due
             .schedule
             .maintenance
@@ -275,7 +275,7 @@ impl Schedules {
                 }
             }
             tick.at = Utc::now();
-            if let Err(error) = orchestrator.state.keep_tick(&leader, &tick).await {
+            if let Err(error) = keep_work(&*orchestrator.state, &leader, declared, tick).await {
                 orchestrator.observer.warning(&error);
             }
             of
@@ -357,6 +357,35 @@ impl Duty for Schedules {
     }
 }
 
+/// Keeps the tick of work that is done. One by hand that was kept meanwhile moves the schedule's number and nothing else, and is no
+/// reason to do the work again. `declared` is whether the schema has the schedule on.
+async fn keep_work(
+    state: &dyn StateStore,
+    leader: &Leader,
+    declared: bool,
+    mut tick: NewTick,
+) -> Result<Ticked> {
+    loop {
+        let kept = state.keep_tick(leader, &tick).await?;
+        if kept != Ticked::Stale {
+            return Ok(kept);
+        }
+        let record = state.instigator(&tick.instigator).await?;
+        let moved = record.filter(|record| {
+            let after = record
+                .last_tick_at
+                .map_or(record.since, |last| last.max(record.since));
+            record.sequence != tick.seen
+                && after < tick.scheduled_at
+                && Standing::of(declared, Some(record)).state == State::Running
+        });
+        let Some(moved) = moved else {
+            return Ok(kept);
+        };
+        tick.seen = moved.sequence;
+    }
+}
+
 /// When a schedule is due.
 pub(super) fn timetable(schedule: &Schedule) -> Result<Timetable> {
     let table = match (&schedule.cron, schedule.every) {
@@ -392,4 +421,55 @@ pub fn next_ticks(schedule: &Schedule, after: DateTime<Utc>, count: usize) -> Re
             .take(count)
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use tidegate_core::plan::WorkerId;
+    use tidegate_state::SqlStateStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tick_by_hand_does_not_make_work_be_done_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite:{}", folder.path().join("state.db").display());
+        let store = SqlStateStore::open(&address).await.unwrap();
+        let state: &dyn StateStore = &store;
+        let leader = state.lead(&WorkerId("w".into()), None).await.unwrap().unwrap();
+        let at = |hour| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        let instigator = Instigator {
+            kind: InstigatorKind::Schedule,
+            name: "nightly".parse().unwrap(),
+        };
+        state.meet_instigator(&leader, &instigator, at(0)).await.unwrap();
+        let tick = |seen, hour| NewTick {
+            instigator: instigator.clone(),
+            seen,
+            scheduled_at: at(hour),
+            at: at(hour),
+            outcome: TickOutcome::Launched,
+            reason: None,
+            runs: Vec::new(),
+            cancels: Vec::new(),
+            cursor: None,
+            result: None,
+            error: None,
+        };
+        let record = || async { state.instigator(&instigator).await.unwrap().unwrap() };
+        let work = tick(record().await.sequence, 1);
+        state.keep_tick_by_hand(&tick(0, 2)).await.unwrap();
+        let keep = |tick| keep_work(state, &leader, true, tick);
+        assert_eq!(keep(work.clone()).await.unwrap(), Ticked::Kept(Vec::new()));
+        assert_eq!(record().await.last_tick_at, Some(at(1)));
+        // The same again is not kept, nor is that of one that was stopped, or stopped and started.
+        assert_eq!(keep(work).await.unwrap(), Ticked::Stale);
+        let work = tick(record().await.sequence, 3);
+        state.enable_instigator(&instigator, false, at(4)).await.unwrap();
+        assert_eq!(keep(work.clone()).await.unwrap(), Ticked::Stale);
+        state.enable_instigator(&instigator, true, at(4)).await.unwrap();
+        assert_eq!(keep(work).await.unwrap(), Ticked::Stale);
+        store.close().await;
+    }
 }

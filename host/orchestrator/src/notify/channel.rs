@@ -14,8 +14,12 @@ use super::message::Message;
 use super::{email, slack, webhook};
 use crate::project::Project;
 
-/// How long a message may take, in milliseconds: a name to be resolved, a login, and an answer.
-const SEND_MS: u64 = 30_000;
+/// How long a request may take, in milliseconds: a name to be resolved, and an answer.
+const REQUEST_MS: u64 = 30_000;
+
+/// How long a mail may take, in milliseconds. A server has this time to answer the end of a mail's text (RFC 5321, 4.5.3.2.6); a
+/// client that goes away before gets the mail delivered, and sends it again.
+const MAIL_MS: u64 = 600_000;
 
 /// The code of what a receiver refused for good; the same message would be refused again.
 pub(super) const REFUSED: &str = "notification.refused";
@@ -68,9 +72,39 @@ pub(super) async fn send(
             )),
         }
     };
-    let limit = Duration::from_millis(SEND_MS);
-    timeout(limit, sending).await.unwrap_or_else(|_| {
-        let message = format!("{name}: nobody took the message within {} s", SEND_MS / 1_000);
-        Err(Error::new(Kind::Resource, "notification.timeout", message).later())
-    })
+    let limit_ms = limit_ms(notification);
+    timeout(Duration::from_millis(limit_ms), sending)
+        .await
+        .unwrap_or_else(|_| {
+            let message = format!("{name}: nobody took the message within {} s", limit_ms / 1_000);
+            Err(Error::new(Kind::Resource, "notification.timeout", message).later())
+        })
+}
+
+/// How long the channel of a notification may take for a message, in milliseconds.
+fn limit_ms(notification: &Notification) -> u64 {
+    match notification.email {
+        Some(_) => MAIL_MS,
+        None => REQUEST_MS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_mail_server_has_the_time_that_it_may_take() {
+        let limit_ms = |channel: &str, decl: Value| {
+            let mut text = json!({"name": "on-call", "on": ["run_failed"]});
+            text[channel] = decl;
+            limit_ms(&serde_json::from_value(text).unwrap())
+        };
+        let mail =
+            json!({"to": "a@example.com", "from": "b@example.com", "smtp": {"host": "mail.example.com"}});
+        assert_eq!(limit_ms("email", mail), 10 * 60 * 1_000);
+        assert_eq!(limit_ms("webhook", json!({"url": "https://example.com"})), 30_000);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,7 +13,7 @@ use tidegate_core::{Error, Kind, Result};
 use tokio::task::{Id, JoinSet};
 
 use super::channel::{REFUSED, send};
-use super::follow::look;
+use super::follow::{Known, look};
 use super::message::Message;
 use super::rule::Rule;
 use crate::daemon::Duty;
@@ -28,6 +28,9 @@ const FIRST_PAUSE_MS: i64 = 2_000;
 /// The longest that is waited, in milliseconds.
 const LONGEST_PAUSE_MS: i64 = 300_000;
 
+/// How long outcomes are looked at before messages are sent again: who catches up with many sends meanwhile.
+const LOOKING: Duration = Duration::from_secs(1);
+
 /// How old a message may become before it is given up, in milliseconds: after a day nobody waits for it.
 const MAX_AGE_MS: i64 = 86_400_000;
 
@@ -35,8 +38,8 @@ const MAX_AGE_MS: i64 = 86_400_000;
 pub struct Notifications {
     orchestrator: Arc<Orchestrator>,
     rules: Vec<Rule>,
-    /// The number behind which outcomes are a notification's business; none before the store has told.
-    known: Option<HashMap<AssetName, i64>>,
+    /// Which outcomes are whose business; none before the store has told.
+    known: Option<Known>,
     sends: JoinSet<()>,
     /// The notifications whose message is under way just now.
     sending: HashMap<Id, AssetName>,
@@ -79,8 +82,8 @@ impl Notifications {
         if !state.meet_notifications(leader, &names, now).await? {
             return Ok(false);
         }
-        let known = state.notifications().await?.into_iter();
-        self.known = Some(known.map(|record| (record.name, record.after_outcome)).collect());
+        let records = state.notifications().await?;
+        self.known = Some(Known::new(&self.rules, records, &state.incidents().await?));
         Ok(true)
     }
 
@@ -88,9 +91,8 @@ impl Notifications {
         let Some(known) = &self.known else {
             return Ok(());
         };
-        let Orchestrator { project, state, .. } = &*self.orchestrator;
-        let name = project.documents().project.value.name.to_string();
-        while look(&**state, leader, &name, &self.rules, known, now).await? {}
+        let begun = Instant::now();
+        while look(&self.orchestrator, leader, &self.rules, known, now).await? && begun.elapsed() < LOOKING {}
         Ok(())
     }
 

@@ -16,8 +16,8 @@ use super::channel::{REFUSED, Sent, filled};
 use super::message::{Message, cut};
 use crate::project::Project;
 
-/// How long a server may take for one of its answers.
-const ANSWER: Duration = Duration::from_secs(10);
+/// How long one address of a server may take to take a connection. What is said then has no limit but that of the whole mail.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// A subject that every reader shows, in characters.
 const SUBJECT_CHARS: usize = 150;
@@ -101,7 +101,7 @@ fn server(smtp: &SmtpDecl) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre:
     let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
         .port(smtp.port())
         .tls(tls)
-        .timeout(Some(ANSWER));
+        .timeout(Some(CONNECT));
     if let (Some(user), Some(password)) = (&smtp.user, &smtp.password) {
         builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
     }

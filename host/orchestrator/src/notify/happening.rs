@@ -132,7 +132,10 @@ pub(super) fn of_run(outcome: i64, rule: &Rule, end: &RunEnd, facts: &RunFacts) 
         .filter_map(|(slice, state)| {
             let event = match state {
                 Some(PartitionState::Succeeded) => NotificationEvent::RunRecovered,
-                Some(PartitionState::Failed) => NotificationEvent::RunFailed,
+                // What is under way when a run is cancelled ends as failed; nobody is told of that.
+                Some(PartitionState::Failed) if end.state != RunState::Cancelled => {
+                    NotificationEvent::RunFailed
+                }
                 _ if whole => NotificationEvent::RunFailed,
                 _ => return None,
             };
@@ -232,9 +235,13 @@ mod tests {
 
     /// What a run that failed is told as.
     fn told(rule: &Rule, facts: &RunFacts) -> Vec<String> {
+        told_as(RunState::Failed, rule, facts)
+    }
+
+    fn told_as(state: RunState, rule: &Rule, facts: &RunFacts) -> Vec<String> {
         let end = RunEnd {
             run: facts.record.id,
-            state: RunState::Failed,
+            state,
             error: Some(Error::new(Kind::Resource, "file.not_found", "no file")),
             at: DateTime::UNIX_EPOCH,
         };
@@ -276,5 +283,25 @@ mod tests {
         // No attempt was made: all of it failed.
         let refused = facts(None, vec![slice("orders", key("a"), Skipped)]);
         assert_eq!(told(&rule(&[], &[]), &refused), ["run_failed asset:orders a"]);
+    }
+
+    #[test]
+    fn a_run_that_was_cancelled_failed_nothing() {
+        use PartitionState::{Failed, Pending, Succeeded};
+        let key = |text: &str| PartitionKey(text.into());
+        let cancelled = vec![
+            slice("orders", key("a"), Succeeded),
+            slice("orders", key("b"), Failed),
+            slice("orders", key("c"), Pending),
+        ];
+        let told = |job| {
+            told_as(
+                RunState::Cancelled,
+                &rule(&[], &[]),
+                &facts(job, cancelled.clone()),
+            )
+        };
+        assert_eq!(told(None), ["run_recovered asset:orders a"]);
+        assert_eq!(told(Some("nightly")), [""; 0]);
     }
 }

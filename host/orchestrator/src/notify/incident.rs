@@ -108,15 +108,31 @@ impl Incidents {
 /// News of one event and subject: one message.
 pub(super) type Group = ((NotificationEvent, Subject), Vec<News>);
 
-/// The news of a look, those of one event and subject together, in the order in which they came.
+/// The news of a look, those of one event and subject together, in the order in which they came: what became of one slice is
+/// never told before what had become of it earlier. No two of one event and subject begin with the same outcome.
 pub(super) fn grouped(news: Vec<News>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    // The last group that tells of a slice.
+    let mut last: BTreeMap<(Subject, PartitionKey), usize> = BTreeMap::new();
     for each in news {
-        let key = (each.happening.event, each.happening.subject.clone());
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => group.push(each),
+        let Happening { event, subject, .. } = &each.happening;
+        let key = (*event, subject.clone());
+        let slice = (subject.clone(), each.happening.partition.clone());
+        let outcome = each.happening.outcome;
+        let known = groups.iter().rposition(|(known, _)| *known == key).filter(|at| {
+            let later = last.get(&slice).is_some_and(|told| told > at);
+            let same = groups[*at]
+                .1
+                .first()
+                .is_some_and(|first| first.happening.outcome == outcome);
+            same || !later
+        });
+        let at = known.unwrap_or(groups.len());
+        match known {
+            Some(at) => groups[at].1.push(each),
             None => groups.push((key, vec![each])),
         }
+        last.insert(slice, at);
     }
     groups
 }
@@ -220,5 +236,37 @@ mod tests {
             .map(|((event, _), news)| (*event, news.len()))
             .collect();
         assert_eq!(found, [(RunFailed, 2), (RunRecovered, 1)]);
+    }
+
+    #[test]
+    fn what_became_of_a_slice_is_told_in_its_order() {
+        let mut incidents = Incidents::default();
+        let rule = rule(None);
+        let all = [
+            (RunFailed, "a", 1),
+            (RunRecovered, "a", 2),
+            (RunFailed, "b", 3),
+            (RunFailed, "a", 4),
+            (RunRecovered, "b", 5),
+        ];
+        let news = all
+            .iter()
+            .filter_map(|(event, key, at_s)| incidents.take(&rule, happening(*event, key, *at_s), at(*at_s)));
+        let found: Vec<_> = grouped(news.collect())
+            .into_iter()
+            .map(|((event, _), news)| {
+                let outcomes: Vec<i64> = news.iter().map(|each| each.happening.outcome).collect();
+                (event, outcomes)
+            })
+            .collect();
+        let expected = [
+            (RunFailed, vec![1, 3]),
+            (RunRecovered, vec![2, 5]),
+            (RunFailed, vec![4]),
+        ];
+        assert_eq!(found, expected);
+        // What was told last is how it stands.
+        let (open, _) = incidents.changes();
+        assert_eq!(open.len(), 1);
     }
 }

@@ -1,5 +1,7 @@
 //! A signed request, after Standard Webhooks (<https://www.standardwebhooks.com>).
 
+use std::ops::RangeInclusive;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -16,6 +18,9 @@ use crate::project::Project;
 
 /// What a secret to sign with begins with.
 const SECRET: &str = "whsec_";
+
+/// How long a key is, in bytes, by Standard Webhooks. A shorter one could be guessed; an empty one would let anybody sign.
+const KEY_BYTES: RangeInclusive<usize> = 24..=64;
 
 pub(super) async fn send(
     project: &Project,
@@ -52,6 +57,9 @@ fn sign(key: &str, id: Uuid, timestamp: &str, body: &str) -> Result<String, &'st
     let key = STANDARD
         .decode(encoded)
         .map_err(|_| "what follows `whsec_` in the secret of `sign_with` is not base64")?;
+    if !KEY_BYTES.contains(&key.len()) {
+        return Err("the secret of `sign_with` has not 24 to 64 bytes in base64 behind `whsec_`");
+    }
     let mut mac = Hmac::<Sha256>::new_from_slice(&key)
         .map_err(|_| "the secret of `sign_with` cannot be signed with")?;
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
@@ -70,5 +78,9 @@ mod tests {
         assert_eq!(signed, "v1,08rqTzVwvXhau1ExsttaQ5YcKmItJQZVpUxx542c2no=");
         assert!(sign("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", id, "1", "{}").is_err());
         assert!(sign("whsec_?", id, "1", "{}").is_err());
+        for (bytes, well) in [(0, false), (23, false), (24, true), (64, true), (65, false)] {
+            let key = format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
+            assert_eq!(sign(&key, id, "1", "{}").is_ok(), well, "{bytes}");
+        }
     }
 }

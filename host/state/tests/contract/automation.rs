@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use tidegate_core::plan::{Digest, Explained, KeptMemory, PartitionKey};
 use tidegate_core::port::{
-    AutomationStore, CheckStore, EVALUATIONS_KEPT, Leader, LeaderStore, NewAssetEvaluation, NewEvaluation,
-    NewRun, RunFilter, Severity, StateStore, Ticked, Verdict,
+    AutomationStore, CheckStore, EVALUATIONS_KEPT, Instigator, InstigatorKind, Leader, LeaderStore,
+    NewAssetEvaluation, NewEvaluation, NewRun, RunFilter, RunMove, RunState, Severity, StateStore, TickStore,
+    Ticked, Verdict,
 };
 
-use crate::support::{Place, asset, at, granted, materialization, new_run, run_of, worker};
+use crate::support::{Place, asset, at, error, granted, materialization, new_run, run_of, worker};
 
 on_both![
     an_evaluation_is_kept_once_with_all_that_comes_of_it,
     a_leader_that_was_replaced_evaluates_no_more,
     evaluations_are_bounded_and_memories_forgotten,
+    what_is_started_or_stopped_remembers_nothing,
     open_partitions_are_of_runs_that_have_not_ended,
     a_memory_that_cannot_be_read_holds_up_no_other,
     what_blocking_checks_keep_back_is_told_until_something_is_loaded,
@@ -149,6 +151,25 @@ async fn evaluations_are_bounded_and_memories_forgotten(place: &Place) {
     assert_eq!(place.store.automation_memories().await.unwrap(), []);
 }
 
+async fn what_is_started_or_stopped_remembers_nothing(place: &Place) {
+    let leader = leads(place).await;
+    for (seen, on) in [(0, false), (1, true)] {
+        let mut new = evaluation(seen);
+        new.memories.push((asset("customers"), Some(memory())));
+        place.store.keep_evaluation(&leader, &new).await.unwrap();
+        let mut which = Instigator {
+            kind: InstigatorKind::Sensor,
+            name: asset("orders"),
+        };
+        place.store.enable_instigator(&which, on, at(1)).await.unwrap();
+        assert_eq!(place.store.automation_memories().await.unwrap().len(), 2);
+        which.kind = InstigatorKind::Automation;
+        place.store.enable_instigator(&which, on, at(1)).await.unwrap();
+        let left = place.store.automation_memories().await.unwrap();
+        assert_eq!(left, [(asset("customers"), Ok(memory()))], "{on}");
+    }
+}
+
 async fn open_partitions_are_of_runs_that_have_not_ended(place: &Place) {
     assert_eq!(place.store.open_partitions().await.unwrap(), []);
     let run = new_run(&[("orders", "2024-01"), ("orders", "2024-02")]);
@@ -160,6 +181,30 @@ async fn open_partitions_are_of_runs_that_have_not_ended(place: &Place) {
     assert_eq!(of[&run.id], [asset("orders")]);
     assert_eq!(place.store.last_update().await.unwrap(), 0);
     assert_eq!(place.store.updates(0, 10).await.unwrap(), []);
+    // What failed may be tried again for as long as the run goes on; what was loaded is done with.
+    let failed = granted(place, run.id, ("orders", "2024-01"), "w", 0).await;
+    let stopped = place.store.fail_attempt(&failed, &error("once"), at(1)).await;
+    assert!(stopped.unwrap());
+    let loaded = granted(place, run.id, ("orders", "2024-02"), "w", 1).await;
+    place
+        .store
+        .finish_materialized(&loaded, &materialization(&loaded, 2, 2), &[], &[])
+        .await
+        .unwrap();
+    assert_eq!(place.store.open_partitions().await.unwrap(), run.partitions[..1]);
+    let ends = RunMove {
+        run: run.id,
+        from: RunState::Queued,
+        to: RunState::Failed,
+        seen: None,
+        holder: None,
+        reserved: None,
+        error: Some(error("for good")),
+        by: worker("w"),
+        at: at(3),
+    };
+    assert!(place.store.move_run(&ends).await.unwrap());
+    assert_eq!(place.store.open_partitions().await.unwrap(), []);
 }
 
 async fn a_memory_that_cannot_be_read_holds_up_no_other(place: &Place) {

@@ -18,6 +18,8 @@ on_both![
     deliveries_go_in_order_and_end_once,
     a_notification_begins_when_it_is_met_and_ends_with_what_it_had_to_tell,
     old_deliveries_and_outcomes_go,
+    an_outcome_that_cannot_be_read_holds_up_no_other,
+    many_incidents_are_kept_at_once,
 ];
 
 async fn leads(place: &Place) -> Leader {
@@ -117,7 +119,10 @@ async fn outcomes_are_kept_with_what_they_tell(place: &Place) {
         .await
         .unwrap();
     let outcomes = store.outcomes(9).await.unwrap();
-    let found: Vec<Outcome> = outcomes.iter().map(|(_, outcome)| outcome.clone()).collect();
+    let found: Vec<Outcome> = outcomes
+        .iter()
+        .map(|(_, outcome)| outcome.clone().unwrap())
+        .collect();
     let end = RunEnd {
         run,
         state: RunState::Failed,
@@ -314,22 +319,81 @@ async fn old_deliveries_and_outcomes_go(place: &Place) {
         };
         assert!(store.keep_try(&leader, &tried).await.unwrap());
     }
-    store.keep_check_results(&[result(1), result(9)]).await.unwrap();
+    let results = [result(1), result(1), result(1), result(9)];
+    store.keep_check_results(&results).await.unwrap();
     assert_eq!(store.prunable_deliveries(at(3)).await.unwrap(), 2);
-    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), 1);
-    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), 1);
-    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), 0);
+    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), (1, 1));
+    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), (1, 1));
+    // Outcomes are told of though there is no delivery any more.
+    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), (0, 1));
+    assert_eq!(store.prune_deliveries(at(3), 1).await.unwrap(), (0, 0));
     assert_eq!(store.outcomes(9).await.unwrap().len(), 1);
     // What is still to be sent stays however old it is.
     let left = store.deliveries(&all()).await.unwrap();
     let later = at(9) + Duration::days(9);
     assert_eq!(left.len(), 2);
-    assert_eq!(store.prune_deliveries(later, 9).await.unwrap(), 1);
+    assert_eq!(store.prune_deliveries(later, 9).await.unwrap(), (1, 1));
     let left = store.deliveries(&all()).await.unwrap();
     assert_eq!(
         left.iter().map(|each| each.id).collect::<Vec<_>>(),
         [deliveries[3].id]
     );
+}
+
+async fn an_outcome_that_cannot_be_read_holds_up_no_other(place: &Place) {
+    let store = &place.store;
+    let leader = leads(place).await;
+    store.keep_check_results(&[result(1)]).await.unwrap();
+    // As a later version may write it.
+    place
+        .raw("INSERT INTO outcomes (body, at) VALUES ('{\"kind\": \"tide\", \"of\": {}}', '2023-11-14T22:13:20Z')")
+        .await;
+    store.keep_check_results(&[result(2)]).await.unwrap();
+    let outcomes = store.outcomes(9).await.unwrap();
+    assert_eq!(outcomes.len(), 3);
+    assert_eq!(outcomes[0].1, Ok(Outcome::Check(result(1))));
+    let unread = outcomes[1].1.as_ref().unwrap_err();
+    assert!(
+        unread.message.contains("an outcome: unknown variant `tide`"),
+        "{unread}"
+    );
+    assert_eq!(outcomes[2].1, Ok(Outcome::Check(result(2))));
+    let notices = Notices {
+        seen: outcomes.iter().map(|(sequence, _)| *sequence).collect(),
+        ..Notices::default()
+    };
+    assert!(store.keep_notices(&leader, &notices).await.unwrap());
+    assert_eq!(store.outcomes(9).await.unwrap(), []);
+}
+
+/// More than go into one statement.
+async fn many_incidents_are_kept_at_once(place: &Place) {
+    let store = &place.store;
+    let leader = leads(place).await;
+    let names = [asset("on-call")];
+    store.meet_notifications(&leader, &names, at(0)).await.unwrap();
+    let of = |failures| {
+        let each = move |number: usize| Incident {
+            partition: key(&format!("{number:04}")),
+            ..incident(failures)
+        };
+        (0..2_500).map(each).collect::<Vec<_>>()
+    };
+    let keep = |open: Vec<Incident>, closed: Vec<Incident>| {
+        let notices = Notices {
+            open,
+            closed,
+            ..Notices::default()
+        };
+        let leader = &leader;
+        async move { assert!(store.keep_notices(leader, &notices).await.unwrap()) }
+    };
+    keep(of(1), Vec::new()).await;
+    assert_eq!(store.incidents().await.unwrap(), of(1));
+    keep(of(2), vec![incident(1)]).await;
+    assert_eq!(store.incidents().await.unwrap(), of(2));
+    keep(Vec::new(), of(2).split_off(1)).await;
+    assert_eq!(store.incidents().await.unwrap(), of(2)[..1]);
 }
 
 /// An outcome whose transaction ends behind that of a later one is seen all the same.
@@ -360,8 +424,8 @@ async fn an_outcome_that_is_committed_late_is_not_lost() {
     let first = look().await;
     slow.commit().await.unwrap();
     let second = look().await;
-    assert_eq!(first[0].1, Outcome::Check(result(2)));
-    assert_eq!(second[0].1, Outcome::Check(result(1)));
+    assert_eq!(first[0].1, Ok(Outcome::Check(result(2))));
+    assert_eq!(second[0].1, Ok(Outcome::Check(result(1))));
     assert!(second[0].0 < first[0].0);
     assert_eq!(look().await, []);
     place.clear().await;

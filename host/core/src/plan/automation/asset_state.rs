@@ -1,6 +1,7 @@
 //! An asset, as far as is known.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -26,7 +27,8 @@ pub(super) struct AssetState {
     pub(super) below: Vec<usize>,
     pub(super) space: usize,
     pub(super) condition: Option<Condition>,
-    pub(super) on: bool,
+    /// Since when its automation is on; none where it is off.
+    pub(super) on: Option<DateTime<Utc>>,
     /// Whether the condition was evaluated before.
     pub(super) met: bool,
     pub(super) present: Places,
@@ -38,8 +40,8 @@ pub(super) struct AssetState {
     pub(super) code: Option<Digest>,
     pub(super) code_before: Option<Digest>,
     pub(super) updated: Vec<(u64, RunId, DateTime<Utc>)>,
-    /// For each run that loaded it since the last evaluation, its assets.
-    pub(super) beside: HashMap<RunId, Vec<AssetName>>,
+    /// For each run that loaded it since the last evaluation, the run's assets.
+    pub(super) beside: HashMap<RunId, Arc<BTreeSet<AssetName>>>,
     pub(super) requested_before: Places,
     pub(super) requested: Places,
     pub(super) memory: Memory,
@@ -65,7 +67,7 @@ impl AssetState {
             below: Vec::new(),
             space,
             condition,
-            on: false,
+            on: None,
             met: false,
             present: Places::default(),
             in_progress: Places::default(),
@@ -96,13 +98,18 @@ impl AssetState {
         Places::each(since.map(|(place, ..)| *place))
     }
 
-    /// The same, but not by runs that another asset was part of: they have seen to it.
-    pub(super) fn updated_beside(&self, other: &AssetName) -> Places {
-        let with = |run: &RunId| self.beside.get(run).is_some_and(|assets| assets.contains(other));
+    /// The same, as far as it is news to another asset: not what came before that one's automation was started, and not what
+    /// came by runs that it was part of: they have seen to it.
+    pub(super) fn updated_beside(&self, other: &Self) -> Places {
+        let with = |run: &RunId| {
+            let assets = self.beside.get(run);
+            assets.is_some_and(|assets| assets.contains(&other.name))
+        };
+        let old = |at: &DateTime<Utc>| other.on.is_none_or(|since| *at < since);
         Places::each(
             self.updated
                 .iter()
-                .filter(|(_, run, _)| !with(run))
+                .filter(|(_, run, at)| !old(at) && !with(run))
                 .map(|(place, ..)| *place),
         )
     }

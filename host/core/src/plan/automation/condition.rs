@@ -230,11 +230,15 @@ fn on_update(names: &[AssetName]) -> AutomationDecl {
     ])
 }
 
+/// The tick counts for the slice that had ended when it came, and not for one that ends before the next tick.
 fn on_cron(ticks: &CronTicks) -> AutomationDecl {
     use AutomationDecl as D;
     D::And(vec![
         D::InLatestTimeWindow,
-        since_handled(D::CronTickPassed(ticks.clone())),
+        since_handled(D::And(vec![
+            D::InLatestTimeWindow,
+            D::CronTickPassed(ticks.clone()),
+        ])),
         D::AllDepsUpdatedSinceCron(ticks.clone()),
         not(D::InProgress),
     ])

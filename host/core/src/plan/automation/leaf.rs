@@ -142,7 +142,7 @@ pub(super) fn deps_updated(view: &View<'_>, only: Option<&[AssetName]>) -> Answe
         if only.is_some_and(|only| !only.contains(&above.name)) {
             return Places::default();
         }
-        above.updated_beside(&view.asset.name).or(&world.about_to_be(dep))
+        above.updated_beside(view.asset).or(&world.about_to_be(dep))
     })
 }
 

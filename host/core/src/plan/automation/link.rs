@@ -53,7 +53,7 @@ impl Link {
             Self::All => below.all().clone(),
             Self::Last => all_if(!found.and(above.last()).is_empty()),
             Self::Each(each) => {
-                let fed = each.iter().filter(|(_, from)| !from.and(found).is_empty());
+                let fed = each.iter().filter(|(_, from)| from.meets(found));
                 Places::each(fed.map(|(place, _)| *place))
             }
         }

@@ -1,6 +1,7 @@
 //! One evaluation of all assets that something changed for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -11,11 +12,19 @@ use super::link::Link;
 use super::memory::Memory;
 use super::places::Places;
 use super::world::{World, dynamic_of};
+use crate::plan::{AssetName, RunId};
 
 /// Slices of one asset that one evaluation asks for; the others come with the next ones.
 const MOST_REQUESTED: u64 = 1_000;
 
-/// Where it is remembered which slices were asked for while the condition has held ever since.
+/// Slices of all assets that wait in the queue or are worked on because they were asked for: as much as ten assets ask for at
+/// once. The others come when those have ended.
+const MOST_OPEN: u64 = 10_000;
+
+/// Slices of one asset that may be open however full the queue is, so that what is much does not keep back what is little.
+const ALWAYS_OPEN: u64 = 10;
+
+/// Where it is remembered which slices were asked for while the condition has held, or a run of them has gone on, ever since.
 const ASKED: &str = "asked";
 
 impl World {
@@ -28,14 +37,16 @@ impl World {
         self.take_open(changes);
         let mut found = Vec::new();
         let mut work = Work::default();
+        let mut room = self.room();
         for index in 0..self.assets.len() {
             let state = &self.assets[index];
-            if state.condition.is_none() || !state.on {
+            if state.condition.is_none() || state.on.is_none() {
                 continue;
             }
             let due = state.next_cron.is_some_and(|next| next <= now);
             if state.dirty || due || !state.met {
-                let (evaluated, nodes) = self.evaluate_one(index, now);
+                let (evaluated, nodes) = self.evaluate_one(index, now, room);
+                room = room.saturating_sub(evaluated.as_ref().map_or(0, |one| one.requested));
                 found.extend(evaluated);
                 work.assets += 1;
                 work.nodes += nodes;
@@ -60,7 +71,15 @@ impl World {
         (found, work)
     }
 
-    fn evaluate_one(&mut self, index: usize, now: DateTime<Utc>) -> (Option<Evaluated>, usize) {
+    /// How many slices may be asked for until [`MOST_OPEN`] are open. Those for which something happened since they were asked
+    /// for are not counted.
+    fn room(&self) -> u64 {
+        let busy = self.assets.iter().filter(|state| !state.in_progress.is_empty());
+        let open = busy.map(|state| state.memory.get(ASKED).and(&state.in_progress).count());
+        MOST_OPEN.saturating_sub(open.sum())
+    }
+
+    fn evaluate_one(&mut self, index: usize, now: DateTime<Utc>, room: u64) -> (Option<Evaluated>, usize) {
         let state = &self.assets[index];
         let Some(condition) = &state.condition else {
             return (None, 0);
@@ -80,15 +99,21 @@ impl World {
         let news = view.news.or(&deps_updated(&view, None).places);
         // What was asked for, came to nothing and is still so is not asked for again and again: not before something happens.
         let asked = state.memory.get(ASKED).minus(&state.newly_updated()).minus(&news);
-        let held = asked.and(&outcome.places);
+        // While its own run goes on, a condition that asks for that to have ended does not hold, and nothing has happened.
+        let held = asked.and(&outcome.places.or(&state.in_progress));
         // What goes on is never asked for beside itself.
         let idle = outcome.places.minus(&state.in_progress);
         let wanted = idle.minus(&held);
-        let requested = wanted.first(MOST_REQUESTED);
+        let open = held.and(&state.in_progress).count();
+        let room = room.max(ALWAYS_OPEN.saturating_sub(open));
+        let requested = wanted.first(MOST_REQUESTED.min(room));
         after.set(ASKED.to_owned(), held.or(&requested));
         let waiting = held.and(&idle).count();
         if waiting > 0 {
             outcome.explained.why = Some(format!("asked for before, and nothing happened since: {waiting}"));
+        }
+        if requested.count() < wanted.count().min(MOST_REQUESTED) {
+            outcome.explained.why = Some("the queue is full of what was asked for: the others follow".into());
         }
         let next_cron = condition
             .crons
@@ -153,6 +178,7 @@ impl World {
     }
 
     fn take_updates(&mut self, changes: &Changes) {
+        let mut run_assets: HashMap<RunId, Arc<BTreeSet<AssetName>>> = HashMap::new();
         for update in &changes.updated {
             let Some(index) = self.names.get(&update.asset).copied() else {
                 continue;
@@ -162,8 +188,11 @@ impl World {
             };
             let state = &mut self.assets[index];
             state.updated.push((place, update.run, update.at));
-            let beside = state.beside.entry(update.run);
-            beside.or_insert_with(|| changes.run_assets.get(&update.run).cloned().unwrap_or_default());
+            let assets = run_assets.entry(update.run).or_insert_with(|| {
+                let assets = changes.run_assets.get(&update.run);
+                Arc::new(assets.into_iter().flatten().cloned().collect())
+            });
+            state.beside.insert(update.run, assets.clone());
         }
         for index in 0..self.assets.len() {
             let state = &mut self.assets[index];

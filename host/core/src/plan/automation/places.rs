@@ -54,6 +54,19 @@ impl Places {
         behind > 0 && self.0[behind - 1].1 >= place
     }
 
+    /// Whether any place is among both.
+    pub fn meets(&self, other: &Self) -> bool {
+        let (few, many) = if self.0.len() <= other.0.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        few.0.iter().any(|(first, last)| {
+            let before = many.0.partition_point(|range| range.1 < *first);
+            many.0.get(before).is_some_and(|range| range.0 <= *last)
+        })
+    }
+
     /// Those of either.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
@@ -151,6 +164,7 @@ mod tests {
                 check(&a.or(&b), left | right);
                 check(&a.and(&b), left & right);
                 check(&a.minus(&b), left & !right);
+                assert_eq!(a.meets(&b), left & right != 0, "{a:?} {b:?}");
                 assert!((0..7).all(|place| a.contains(place) == ((left >> place) & 1 == 1)));
             }
         }

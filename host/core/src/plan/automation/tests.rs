@@ -70,7 +70,7 @@ impl Place {
         let names: Vec<AssetName> = rules.iter().map(|rule| rule.name.clone()).collect();
         let mut world = World::new(rules, &BTreeMap::new(), now);
         for name in &names {
-            world.turn(name, true);
+            world.turn(name, Some(now));
         }
         Self {
             world,
@@ -299,6 +299,26 @@ fn a_clock_is_waited_for_and_then_all_above() {
 }
 
 #[test]
+fn a_day_that_ends_between_two_times_of_a_clock_waits_for_the_second() {
+    let when = r#"{"cron": "0 6 * * *", "timezone": "UTC"}"#;
+    let mut place = Place::new(
+        "2024-01-10T05:59:50Z",
+        vec![rules("d", Some(days()), &[], Some(when))],
+    );
+    place.quiet();
+    place.now = "2024-01-10T06:00:00Z".parse().unwrap();
+    assert_eq!(place.tick(), [run("d", "2024-01-09")]);
+    place.end(true);
+    place.quiet();
+    place.now = "2024-01-11T00:00:00Z".parse().unwrap();
+    place.quiet();
+    place.now = "2024-01-11T06:00:00Z".parse().unwrap();
+    assert_eq!(place.tick(), [run("d", "2024-01-10")]);
+    place.end(true);
+    place.quiet();
+}
+
+#[test]
 fn days_are_gathered_into_months() {
     let months =
         Partitioning::Time(TimeSlices::new(Cadence::Monthly, Tz::UTC, "2024-01", None, None).unwrap());
@@ -423,6 +443,77 @@ fn what_failed_is_not_asked_for_again_and_again_where_the_condition_just_stands(
     again.quiet();
     again.world.set_present(&name("b"), &[], &[], &[]);
     assert_eq!(again.tick(), [run("b", "-")]);
+}
+
+#[test]
+fn what_failed_is_not_asked_for_again_where_the_condition_does_not_hold_while_its_run_goes_on() {
+    let when = r#"{"and": ["missing", {"not": "in_progress"}]}"#;
+    let mut place = Place::new(
+        "2024-01-10T12:00:00Z",
+        vec![
+            rules("a", None, &[], None),
+            rules("b", None, &[("a", Mapping::All)], Some(when)),
+        ],
+    );
+    assert_eq!(place.tick(), [run("b", "-")]);
+    place.quiet();
+    place.end(false);
+    place.quiet();
+    // What it is made from came anew, also while it was tried.
+    place.load("a", "");
+    assert_eq!(place.tick(), [run("b", "-")]);
+    assert_eq!(place.tick(), []);
+    place.load("a", "");
+    place.quiet();
+    place.end(false);
+    assert_eq!(place.tick(), [run("b", "-")]);
+    place.end(true);
+    place.quiet();
+}
+
+#[test]
+fn what_was_loaded_before_an_asset_was_started_is_no_news_to_it() {
+    let mut place = Place::new(
+        "2024-01-10T12:00:00Z",
+        vec![
+            rules("a", None, &[], None),
+            rules("b", None, &[("a", Mapping::All)], Some(r#"{"on_update": ["a"]}"#)),
+        ],
+    );
+    place.quiet();
+    place.load("a", "");
+    place.loaded[0].at = "2024-01-10T11:59:59Z".parse().unwrap();
+    place.quiet();
+    place.load("a", "");
+    assert_eq!(place.tick(), [run("b", "-")]);
+}
+
+#[test]
+fn what_automation_has_in_the_queue_is_bounded() {
+    let hours = TimeSlices::new(Cadence::Hourly, Tz::UTC, "2023-01-01-00", None, None).unwrap();
+    let assets = (0..12).map(|index| {
+        rules(
+            &format!("a{index}"),
+            Some(Partitioning::Time(hours.clone())),
+            &[],
+            Some(r#""missing""#),
+        )
+    });
+    let mut place = Place::new("2024-02-21T16:30:00Z", assets.collect());
+    let slices =
+        |runs: Vec<(String, String)>| -> usize { runs.iter().map(|(_, keys)| keys.split(' ').count()).sum() };
+    // The first ten fill it; those behind are not forgotten.
+    assert_eq!(slices(place.tick()), 10_000 + 2 * 10);
+    let why = place.last[11].explained.why.as_deref();
+    assert!(
+        why.is_some_and(|why| why.contains("the queue is full")),
+        "{why:?}"
+    );
+    assert_eq!(place.tick(), []);
+    assert_eq!(place.tick(), []);
+    place.end(true);
+    assert_eq!(slices(place.tick()), 10_000 + 2 * 10);
+    assert_eq!(place.tick(), []);
 }
 
 #[test]

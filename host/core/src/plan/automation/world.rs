@@ -211,11 +211,14 @@ impl World {
 
     /// Whether the automation of an asset is on.
     pub fn is_on(&self, asset: &AssetName) -> bool {
-        self.names.get(asset).is_some_and(|index| self.assets[*index].on)
+        self.names
+            .get(asset)
+            .is_some_and(|index| self.assets[*index].on.is_some())
     }
 
-    /// Turns the automation of an asset on or off. One that is turned on is met anew; what is remembered of it is told after.
-    pub fn turn(&mut self, asset: &AssetName, on: bool) {
+    /// Turns the automation of an asset on since an instant, or off. One that is turned on, or that is on since another instant
+    /// than before, is met anew; what is remembered of it is told after.
+    pub fn turn(&mut self, asset: &AssetName, on: Option<DateTime<Utc>>) {
         let Some(index) = self.names.get(asset).copied() else {
             return;
         };

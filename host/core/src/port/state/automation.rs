@@ -98,7 +98,8 @@ pub type ReadMemory = (AssetName, Result<KeptMemory>);
 pub trait AutomationStore: Send + Sync {
     /// How far the evaluation has come.
     async fn automation_cursor(&self) -> Result<AutomationCursor>;
-    /// What conditions remember, by asset; one that cannot be read holds up no other.
+    /// What conditions remember, by asset; one that cannot be read holds up no other. What somebody starts or stops remembers
+    /// nothing from then on: that is one transaction with it.
     async fn automation_memories(&self) -> Result<Vec<ReadMemory>>;
     /// The highest number of a materialization; 0 where there is none.
     async fn last_update(&self) -> Result<u64>;
@@ -106,7 +107,8 @@ pub trait AutomationStore: Send + Sync {
     async fn updates(&self, after: u64, limit: u32) -> Result<Vec<(u64, Updated)>>;
     /// The assets of some runs.
     async fn assets_of_runs(&self, runs: &[RunId]) -> Result<HashMap<RunId, Vec<AssetName>>>;
-    /// All that runs are to load that have not ended, as far as they have not tried it.
+    /// All that runs that have not ended are to load and have not loaded, also what failed there: it may be tried again. In no
+    /// order; what several runs are to load is told for each.
     async fn open_partitions(&self) -> Result<Vec<(AssetName, PartitionKey)>>;
     /// The highest number of what a check said; 0 where none said anything.
     async fn last_check_number(&self) -> Result<u64>;

@@ -265,7 +265,7 @@ pub struct DeliveryTry {
 pub struct Notices {
     /// The outcomes that were looked at; they are removed.
     pub seen: Vec<i64>,
-    /// Incidents that were opened, or of which another failure is counted.
+    /// Incidents that were opened, or of which another failure is counted; of one notification, subject and slice one at most.
     pub open: Vec<Incident>,
     /// Incidents that are over.
     pub closed: Vec<Incident>,
@@ -299,8 +299,9 @@ pub trait NotificationStore: Send + Sync {
         names: &[AssetName],
         at: DateTime<Utc>,
     ) -> Result<bool>;
-    /// Outcomes that nobody has looked at, with their numbers, oldest first.
-    async fn outcomes(&self, limit: u32) -> Result<Vec<(i64, Outcome)>>;
+    /// Outcomes that nobody has looked at, with their numbers, oldest first. One that cannot be read, as another version wrote it,
+    /// is an error of its own, and holds up no other.
+    async fn outcomes(&self, limit: u32) -> Result<Vec<(i64, Result<Outcome>)>>;
     /// All incidents that go on.
     async fn incidents(&self) -> Result<Vec<Incident>>;
     /// Keeps what came of a look; `false`, with nothing changed, where somebody else leads.
@@ -312,8 +313,8 @@ pub trait NotificationStore: Send + Sync {
     /// Deliveries, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>>;
     /// Removes deliveries that ended before an instant, and outcomes from before it that nobody looked at, `most` of each at once;
-    /// answers how many deliveries went.
-    async fn prune_deliveries(&self, before: DateTime<Utc>, most: u32) -> Result<u64>;
+    /// answers how many deliveries went, and how many outcomes.
+    async fn prune_deliveries(&self, before: DateTime<Utc>, most: u32) -> Result<(u64, u64)>;
     /// How many deliveries ended before an instant.
     async fn prunable_deliveries(&self, before: DateTime<Utc>) -> Result<u64>;
 }
